@@ -1,0 +1,226 @@
+"""What happened to a request and its grant: facts, past tense, never edited."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, TypeAlias
+
+from bot.core.identity import Actor, GrantId, RequestId
+from bot.core.policy import Stage
+from bot.core.scopes import Delivery, Risk, ScopeText
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenSpec:
+    """All that makes one token: signing it again gives the same bytes.
+
+    Attributes:
+        jti: Unique per issuer (RFC 7519, section 4.1.7).
+        issued_at, expires_at: Whole seconds, UTC.
+    """
+
+    kid: str
+    issuer: str
+    jti: str
+    audience: str
+    subject: str
+    client: str
+    scopes: tuple[str, ...]
+    issued_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """One fact about one request.
+
+    Attributes:
+        at: When it happened, UTC.
+        by: Who caused it.
+    """
+
+    request: RequestId
+    at: datetime
+    by: Actor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requested(Fact):
+    """Somebody asked for a bundle; everything that was decided on is kept here.
+
+    Attributes:
+        longest: The most that the bundle allowed when this was asked.
+        active_total: The bundle's cap on live grants when this was asked.
+        rule, reasons, digest: The decision: which rule, why, of which policy.
+        stages: Who must approve; empty when policy decided at once.
+        deadline: When the request lapses if nobody has decided.
+        left_out: Scopes of the bundle that the requester did without.
+        extends: The request whose grant this one would prolong.
+    """
+
+    bundle: str
+    title: str
+    risk: Risk
+    resource: str
+    delivery: Delivery
+    channel: str
+    owner: str
+    scopes: tuple[ScopeText, ...]
+    left_out: int
+    duration: timedelta
+    longest: timedelta
+    active_total: int | None
+    reason: str
+    ticket: str
+    rule: str
+    reasons: tuple[str, ...]
+    digest: str
+    stages: tuple[Stage, ...]
+    deadline: datetime
+    extends: RequestId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Voted(Fact):
+    """An approver said yes in a stage (counted from 0)."""
+
+    stage: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StagePassed(Fact):
+    """The quorum of a stage is reached."""
+
+    stage: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approved(Fact):
+    """All stages passed, or policy approved at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Denied(Fact):
+    """An approver, or policy, said no; one no is enough."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancelled(Fact):
+    """The requester took it back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lapsed(Fact):
+    """Nobody decided in time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Granted(Fact):
+    """Access is owed; the grant exists."""
+
+    grant: GrantId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started(Fact):
+    """The grant works from now on."""
+
+    token: TokenSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivered(Fact):
+    """The requester has the token, in a message or waiting behind a button."""
+
+    jti: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scrubbed(Fact):
+    """The token was taken out of the message again."""
+
+    jti: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Warned(Fact):
+    """The requester was told that the end is near."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extended(Fact):
+    """The grant goes on with a new token; the old one lives to its own end."""
+
+    token: TokenSpec
+    extension: RequestId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended(Fact):
+    """The grant reached its end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revoked(Fact):
+    """Somebody ended the grant before its time."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revealed(Fact):
+    """The requester looked at the token in a modal."""
+
+    jti: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused(Fact):
+    """Somebody tried what they may not do."""
+
+    move: str
+    why: str
+
+
+Event: TypeAlias = (
+    Requested
+    | Voted
+    | StagePassed
+    | Approved
+    | Denied
+    | Cancelled
+    | Lapsed
+    | Granted
+    | Started
+    | Delivered
+    | Scrubbed
+    | Warned
+    | Extended
+    | Ended
+    | Revoked
+    | Revealed
+    | Refused
+)
+
+# The names that the log and exports use; a name, once released, keeps its meaning.
+WIRE: Final[Mapping[type[Event], str]] = {
+    Requested: "request.requested",
+    Voted: "request.voted",
+    StagePassed: "request.stage_passed",
+    Approved: "request.approved",
+    Denied: "request.denied",
+    Cancelled: "request.cancelled",
+    Lapsed: "request.lapsed",
+    Granted: "grant.granted",
+    Started: "grant.started",
+    Delivered: "grant.delivered",
+    Scrubbed: "grant.scrubbed",
+    Warned: "grant.warned",
+    Extended: "grant.extended",
+    Ended: "grant.ended",
+    Revoked: "grant.revoked",
+    Revealed: "grant.revealed",
+    Refused: "move.refused",
+}

@@ -1,0 +1,179 @@
+"""Grants: what an approved request leads to, and the claims of its tokens."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from bot.core import events as e
+from bot.core.errors import WrongState
+from bot.core.identity import Actor, GrantId, RequestId, grant_id
+from bot.core.states import (
+    SCRUB_AFTER,
+    TIMERS,
+    WORKING,
+    GrantState,
+    Timer,
+    grant_after,
+    warn_lead,
+)
+
+# The client that a person's token is issued to (RFC 9068, section 2.2: client_id is REQUIRED).
+SLACK_CLIENT: Final = "slack"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signing:
+    """Under which name and key tokens are signed now."""
+
+    issuer: str
+    kid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Close:
+    """How something came to its end."""
+
+    at: datetime
+    by: Actor
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """Access for a time.
+
+    Attributes:
+        tokens: Oldest first; an extension adds one. Empty only while READY.
+        delivered_at: When the newest token reached the requester; None before.
+        hidden: The newest token is no longer readable in its message.
+        extensions: The requests that prolonged it.
+        close: Set when the grant has ended.
+    """
+
+    id: GrantId
+    state: GrantState = GrantState.READY
+    tokens: tuple[e.TokenSpec, ...] = ()
+    delivered_at: datetime | None = None
+    hidden: bool = False
+    extensions: tuple[RequestId, ...] = ()
+    close: Close | None = None
+
+    @property
+    def works(self) -> bool:
+        """Whether its tokens may be used."""
+        return self.state in WORKING
+
+    @property
+    def token(self) -> e.TokenSpec:
+        """The newest token."""
+        return self.tokens[-1]
+
+    @property
+    def ends_at(self) -> datetime:
+        """When the newest token dies, and the grant with it."""
+        return self.token.expires_at
+
+
+def token_spec(
+    asked: e.Requested, *, number: int, now: datetime, ends_at: datetime, signing: Signing
+) -> e.TokenSpec:
+    """Return the grant's token `number` (from 1).
+
+    NumericDate is whole seconds here, so a token may die a part of a second early, never late.
+    """
+    return e.TokenSpec(
+        kid=signing.kid,
+        issuer=signing.issuer,
+        jti=f"{grant_id(asked.request)}.{number}",
+        audience=asked.resource,
+        subject=str(asked.by),
+        client=SLACK_CLIENT,
+        scopes=tuple(text.scope for text in asked.scopes),
+        issued_at=now.replace(microsecond=0),
+        expires_at=ends_at.replace(microsecond=0),
+    )
+
+
+def started(
+    asked: e.Requested, *, now: datetime, by: Actor, signing: Signing
+) -> tuple[e.Event, ...]:
+    """Return the facts of a grant that starts at `now`."""
+    token = token_spec(asked, number=1, now=now, ends_at=now + asked.duration, signing=signing)
+    return (
+        e.Granted(request=asked.request, at=now, by=by, grant=grant_id(asked.request)),
+        e.Started(request=asked.request, at=now, by=by, token=token),
+    )
+
+
+def prolonged(grant: Grant, *, by: timedelta, longest: timedelta, now: datetime) -> datetime:
+    """Return the new end: `by` after the old one, but never further than `longest` from `now`."""
+    return min(grant.ends_at + by, now + longest)
+
+
+def evolve_grant(grant: Grant | None, event: e.Event) -> Grant:
+    """Apply one fact.
+
+    Raises:
+        WrongState: The fact cannot follow the current state.
+    """
+    if isinstance(event, e.Granted):
+        if grant is not None:
+            raise WrongState("this request has been granted already")
+        return Grant(id=event.grant)
+    if grant is None:
+        raise WrongState("nothing has been granted yet")
+    moved = replace(grant, state=grant_after(grant.state, type(event)))
+    match event:
+        case e.Started(token=token):
+            return replace(moved, tokens=(token,))
+        case e.Extended(token=token, extension=extension):
+            return replace(
+                moved,
+                tokens=(*grant.tokens, token),
+                extensions=(*grant.extensions, extension),
+                delivered_at=None,
+                hidden=False,
+            )
+        case e.Delivered(at=at):
+            return replace(moved, delivered_at=grant.delivered_at or at)
+        case e.Scrubbed():
+            return replace(moved, hidden=True)
+        case e.Ended(at=at, by=by):
+            return replace(moved, close=Close(at=at, by=by))
+        case e.Revoked(at=at, by=by, reason=reason):
+            return replace(moved, close=Close(at=at, by=by, reason=reason))
+        case _:
+            return moved
+
+
+def grant_timers(grant: Grant) -> dict[Timer, datetime]:
+    """Return when the clock must act on `grant` next, by timer."""
+    if not grant.works:
+        return {}
+    token = grant.token
+    due = {
+        Timer.WARN: token.expires_at - warn_lead(token.expires_at - token.issued_at),
+        Timer.END: token.expires_at,
+    }
+    if grant.delivered_at is not None and not grant.hidden:
+        due[Timer.SCRUB] = grant.delivered_at + SCRUB_AFTER
+    return {timer: at for timer, at in due.items() if timer in TIMERS[grant.state]}
+
+
+def claims(token: e.TokenSpec) -> Mapping[str, Any]:
+    """Return the claims of an access token.
+
+    Source: RFC 9068, section 2.2; `scope` as in RFC 8693, section 4.2; times are NumericDate.
+    """
+    return {
+        "iss": token.issuer,
+        "aud": token.audience,
+        "sub": token.subject,
+        "client_id": token.client,
+        "iat": int(token.issued_at.timestamp()),
+        "exp": int(token.expires_at.timestamp()),
+        "jti": token.jti,
+        "scope": " ".join(token.scopes),
+        "grant_id": token.jti.rpartition(".")[0],
+    }

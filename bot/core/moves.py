@@ -1,0 +1,78 @@
+"""Moves: what an actor may wish to do to a request or its grant; a wish may be refused."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from bot.core.events import Requested
+
+
+@dataclass(frozen=True, slots=True)
+class Approve:
+    """Say yes; `seen` is the digest of the card that was read, "" when no card was."""
+
+    seen: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Deny:
+    """Say no, and why."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Take one's own request back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lapse:
+    """Nobody decided in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """The token with this jti has reached the requester."""
+
+    jti: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scrub:
+    """Take the token with this jti out of its message."""
+
+    jti: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reveal:
+    """Look at the token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Warn:
+    """Tell that the end is near."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extend:
+    """Go on, as the approved request `extension` says."""
+
+    extension: Requested
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The time is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Revoke:
+    """End it before its time."""
+
+    reason: str = ""
+
+
+Move: TypeAlias = (
+    Approve | Deny | Cancel | Lapse | Deliver | Scrub | Reveal | Warn | Extend | End | Revoke
+)

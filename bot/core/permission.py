@@ -1,0 +1,99 @@
+"""Who may move what. The only place that says so."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, TypeAlias
+
+from bot.core.grant import Signing
+from bot.core.identity import BOT, Actor, Kind
+from bot.core.moves import (
+    Approve,
+    Cancel,
+    Deliver,
+    Deny,
+    End,
+    Extend,
+    Lapse,
+    Move,
+    Reveal,
+    Revoke,
+    Scrub,
+    Warn,
+)
+from bot.core.request import Request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circumstances:
+    """What a move may depend on besides the request.
+
+    Attributes:
+        groups: Names of the policy's groups that the actor is in now.
+        resources: The resources that the actor, a machine, answers for.
+    """
+
+    now: datetime
+    signing: Signing
+    groups: frozenset[str] = frozenset()
+    resources: frozenset[str] = frozenset()
+
+
+Guard: TypeAlias = Callable[[Request, Actor, Circumstances], bool]
+
+
+def _is_somebody_else(request: Request, by: Actor, _: Circumstances) -> bool:
+    return by != request.requester
+
+
+def _is_requester(request: Request, by: Actor, _: Circumstances) -> bool:
+    return by == request.requester
+
+
+def _is_the_bot(_: Request, by: Actor, __: Circumstances) -> bool:
+    return by == BOT
+
+
+def _is_requester_or_bot(request: Request, by: Actor, _: Circumstances) -> bool:
+    return by in (BOT, request.requester)
+
+
+def _approves_this_stage(request: Request, _: Actor, case: Circumstances) -> bool:
+    stage = request.waits_for
+    return stage is not None and any(group.name in case.groups for group in stage.approvers)
+
+
+def _may_end(request: Request, by: Actor, case: Circumstances) -> bool:
+    asked = request.asked
+    named = {group.name for stage in asked.stages for group in stage.approvers}
+    if by.kind is Kind.MACHINE:
+        return asked.resource in case.resources
+    return by == request.requester or bool(case.groups & {*named, asked.owner})
+
+
+_ONLY_BOT: Final = (_is_the_bot, "only the bot does this")
+_ONLY_REQUESTER: Final = (_is_requester, "only the person who asked can do this")
+_ONLY_APPROVER: Final = (_approves_this_stage, "you are not an approver of this request now")
+
+# Who may move what: every guard must hold; the text is what the person reads otherwise.
+MAY: Final[Mapping[type[Move], tuple[tuple[Guard, str], ...]]] = {
+    Approve: ((_is_somebody_else, "you cannot approve your own request"), _ONLY_APPROVER),
+    Deny: ((_is_somebody_else, "cancel your own request instead"), _ONLY_APPROVER),
+    Cancel: (_ONLY_REQUESTER,),
+    Lapse: (_ONLY_BOT,),
+    Deliver: (_ONLY_BOT,),
+    Scrub: ((_is_requester_or_bot, _ONLY_REQUESTER[1]),),
+    Reveal: (_ONLY_REQUESTER,),
+    Warn: (_ONLY_BOT,),
+    Extend: (_ONLY_BOT,),
+    End: (_ONLY_BOT,),
+    Revoke: ((_may_end, "only the requester, an approver or the bundle's owner can end this"),),
+}
+
+
+def why_not(request: Request, move: Move, *, by: Actor, case: Circumstances) -> str | None:
+    """Return why `by` may not do `move`, None if they may."""
+    for holds, otherwise in MAY[type(move)]:
+        if not holds(request, by, case):
+            return otherwise
+    return None

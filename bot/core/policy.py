@@ -1,0 +1,136 @@
+"""The policy as the core sees it: bundles, groups, rules, guardrails, chains."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+
+from bot.core.scopes import Bundle, Risk
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """People by name: listed one by one, or the members of a Slack user group.
+
+    Attributes:
+        usergroup: Slack user group id ("S…"); "" when `users` lists the members.
+        users: Slack user ids.
+    """
+
+    name: str
+    usergroup: str = ""
+    users: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One step of a chain.
+
+    Attributes:
+        approvers: Groups whose members may vote.
+        quorum: Distinct people that must say yes.
+    """
+
+    name: str
+    approvers: tuple[Group, ...]
+    quorum: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chain:
+    """Stages that all must pass, in order.
+
+    Attributes:
+        expire_after: How long people have to decide.
+    """
+
+    name: str
+    stages: tuple[Stage, ...]
+    expire_after: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selector:
+    """Which bundles a rule is about; an empty part does not restrict."""
+
+    names: frozenset[str] = frozenset()
+    environments: frozenset[str] = frozenset()
+    risks: frozenset[Risk] = frozenset()
+    accesses: frozenset[str] = frozenset()
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    def covers(self, bundle: Bundle) -> bool:
+        """Return whether `bundle` is meant."""
+        return (
+            (not self.names or bundle.name in self.names)
+            and (not self.environments or bundle.environment in self.environments)
+            and (not self.risks or bundle.risk in self.risks)
+            and (not self.accesses or bundle.access in self.accesses)
+            and all(bundle.labels.get(key) == value for key, value in self.labels.items())
+        )
+
+
+class Verdict(StrEnum):
+    """What a rule says when it applies."""
+
+    AUTO_APPROVE = "auto_approve"
+    REQUIRE = "require"
+    DENY = "deny"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """For one bundle the first rule that holds decides.
+
+    Attributes:
+        requesters: Group names of which the requester must be in one; empty means everybody.
+        max_duration: A condition: a longer request falls through to the next rule.
+        chain: Set if and only if the verdict is REQUIRE.
+        where: "file:line" of the rule.
+    """
+
+    id: str
+    bundles: Selector
+    verdict: Verdict
+    requesters: tuple[str, ...] = ()
+    max_duration: timedelta | None = None
+    chain: Chain | None = None
+    note: str = ""
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guardrail:
+    """Applies whatever the rules say, and can only tighten."""
+
+    id: str
+    bundles: Selector
+    requesters: tuple[str, ...] = ()
+    deny: bool = False
+    max_duration: timedelta | None = None
+    min_approvals: int = 0
+    note: str = ""
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """All that was declared.
+
+    Attributes:
+        digest: SHA-256 over the canonical form; comments and layout do not count.
+        rules_of, guardrails_of: By bundle name, in the order in which they are tried.
+    """
+
+    digest: str
+    bundles: Mapping[str, Bundle]
+    groups: Mapping[str, Group]
+    rules_of: Mapping[str, tuple[Rule, ...]]
+    guardrails_of: Mapping[str, tuple[Guardrail, ...]]
+
+    def groups_read_for(self, bundle: str) -> tuple[Group, ...]:
+        """Return the groups that decide who may ask for `bundle`, each once."""
+        named = [rule.requesters for rule in self.rules_of[bundle]]
+        named += [rail.requesters for rail in self.guardrails_of[bundle]]
+        names = {name for names in named for name in names}
+        return tuple(self.groups[name] for name in sorted(names))

@@ -1,0 +1,123 @@
+"""Requests: what each fact changes, and what the clock owes them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import reduce
+
+from bot.core import events as e
+from bot.core.grant import Close, Grant, evolve_grant, grant_timers
+from bot.core.identity import Actor, RequestId, fingerprint
+from bot.core.policy import Stage
+from bot.core.scopes import Delivery
+from bot.core.states import NOTES, REQUEST_NEXT, RequestState, Timer, request_after
+
+_REQUEST_FACTS = frozenset(REQUEST_NEXT[RequestState.PENDING])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vote:
+    """One person's yes in one stage (counted from 0)."""
+
+    by: Actor
+    stage: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """Somebody's ask for a bundle as it stands now, with the grant it led to.
+
+    Attributes:
+        asked: What was asked and decided on; never changes.
+        stage: The stage that is voted on, from 0.
+        close: How the request was settled; None while it is pending.
+        version: Facts applied so far (notes do not count): the store's compare-and-set token.
+    """
+
+    asked: e.Requested
+    state: RequestState = RequestState.PENDING
+    stage: int = 0
+    votes: tuple[Vote, ...] = ()
+    close: Close | None = None
+    grant: Grant | None = None
+    version: int = 1
+
+    @property
+    def id(self) -> RequestId:
+        """The request's id."""
+        return self.asked.request
+
+    @property
+    def requester(self) -> Actor:
+        """Who asked, and whom the token is for."""
+        return self.asked.by
+
+    @property
+    def waits_for(self) -> Stage | None:
+        """The stage that people must vote on now."""
+        pending = self.state is RequestState.PENDING and self.stage < len(self.asked.stages)
+        return self.asked.stages[self.stage] if pending else None
+
+    @property
+    def working_grant(self) -> Grant | None:
+        """The grant, if its tokens may be used now."""
+        return self.grant if self.grant is not None and self.grant.works else None
+
+    @property
+    def token_is_readable(self) -> bool:
+        """Whether the token stands in the direct message now."""
+        grant = self.working_grant
+        return grant is not None and not grant.hidden and self.asked.delivery is Delivery.MESSAGE
+
+    def votes_in(self, stage: int) -> tuple[Actor, ...]:
+        """Return who said yes in `stage`, first first."""
+        return tuple(vote.by for vote in self.votes if vote.stage == stage)
+
+
+def shown_digest(asked: e.Requested) -> str:
+    """Return a short digest of what an approver reads on the card; buttons carry it."""
+    scopes = [text.scope for text in asked.scopes]
+    return fingerprint(
+        asked.request, str(asked.by), asked.bundle, str(asked.duration), asked.digest, *scopes
+    )[:16]
+
+
+def evolve(request: Request, event: e.Event) -> Request:
+    """Apply one fact.
+
+    Raises:
+        WrongState: The fact cannot follow the current state: the log is corrupt.
+    """
+    if type(event) in NOTES:
+        return request
+    version = request.version + 1
+    if type(event) not in _REQUEST_FACTS:
+        return replace(request, grant=evolve_grant(request.grant, event), version=version)
+    moved = replace(request, state=request_after(request.state, type(event)), version=version)
+    match event:
+        case e.Voted(by=by, stage=stage):
+            return replace(moved, votes=(*request.votes, Vote(by=by, stage=stage)))
+        case e.StagePassed(stage=stage):
+            return replace(moved, stage=stage + 1)
+        case e.Denied(at=at, by=by, reason=reason):
+            return replace(moved, close=Close(at=at, by=by, reason=reason))
+        case _:
+            return replace(moved, close=Close(at=event.at, by=event.by))
+
+
+def replay(history: Iterable[e.Event]) -> Request:
+    """Rebuild a request from its facts, `Requested` first; equals the stored snapshot."""
+    first, *rest = history
+    if not isinstance(first, e.Requested):
+        raise TypeError(f"a history begins with Requested, not {type(first).__name__}")
+    return reduce(evolve, rest, Request(asked=first))
+
+
+def timers(request: Request) -> dict[Timer, datetime]:
+    """Return when the clock must act on `request` or its grant next, by timer."""
+    if request.state is RequestState.PENDING:
+        return {Timer.LAPSE: request.asked.deadline}
+    due = grant_timers(request.grant) if request.grant is not None else {}
+    if request.asked.delivery is Delivery.REVEAL:
+        due.pop(Timer.SCRUB, None)
+    return due

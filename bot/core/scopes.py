@@ -1,0 +1,124 @@
+"""Scopes, and the bundles of them that people ask for."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import IntEnum, StrEnum
+from typing import Final
+
+from bot.core.errors import Invalid
+
+# RFC 6749, section 3.3: scope-token = 1*( %x21 / %x23-5B / %x5D-7E )
+_SCOPE_TOKEN: Final = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
+
+
+class Risk(IntEnum):
+    """How much harm a bundle can do; comparable."""
+
+    LOW = 1
+    MEDIUM = 2
+    HIGH = 3
+    CRITICAL = 4
+
+    def __str__(self) -> str:
+        return self.name.lower()
+
+
+class Delivery(StrEnum):
+    """How a person gets the token: in the direct message itself, or only in a modal."""
+
+    MESSAGE = "message"
+    REVEAL = "reveal"
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeText:
+    """A scope with what it means in words ("" where nobody wrote it down)."""
+
+    scope: str
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketRule:
+    """What a ticket must look like.
+
+    Attributes:
+        pattern: An RE2 pattern that must match the ticket in full.
+        example: A ticket that matches, shown to people.
+    """
+
+    pattern: str
+    example: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Caps across requests; None is no cap.
+
+    Attributes:
+        per_user_per_day: Requests of one person in any 24 hours.
+        active_total: Grants live at once, of all people together.
+    """
+
+    per_user_per_day: int | None = None
+    active_total: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """A fixed set of scopes, with limits that no rule can widen.
+
+    Attributes:
+        resource: The token's audience, a URI (RFC 8707).
+        owner: The group that answers for this bundle, and may revoke its grants.
+        reason_min: Characters that a reason must have.
+        channel: "#name" or id of the channel that its cards go to.
+    """
+
+    name: str
+    title: str
+    scopes: tuple[ScopeText, ...]
+    resource: str
+    channel: str
+    max_duration: timedelta
+    default_duration: timedelta
+    description: str = ""
+    environment: str = ""
+    access: str = ""
+    risk: Risk = Risk.MEDIUM
+    owner: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    reason_min: int = 10
+    ticket: TicketRule | None = None
+    limits: Limits = field(default_factory=Limits)
+    delivery: Delivery = Delivery.MESSAGE
+
+    @property
+    def scope_names(self) -> tuple[str, ...]:
+        """The scopes alone, in the order of the policy file."""
+        return tuple(text.scope for text in self.scopes)
+
+
+def is_scope(text: str) -> bool:
+    """Return whether `text` is one scope token of RFC 6749."""
+    return _SCOPE_TOKEN.fullmatch(text) is not None
+
+
+def narrowed(bundle: Bundle, wanted: Sequence[str]) -> tuple[ScopeText, ...]:
+    """Return the scopes of `bundle` that are in `wanted`, in the bundle's order.
+
+    Raises:
+        Invalid: `wanted` is empty or names a scope that the bundle does not have.
+    """
+    foreign = [scope for scope in wanted if scope not in bundle.scope_names]
+    if foreign:
+        raise Invalid(
+            f"{bundle.name} has no scope {foreign[0]!r}; it has {', '.join(bundle.scope_names)}",
+            field="scopes",
+        )
+    chosen = tuple(text for text in bundle.scopes if text.scope in wanted)
+    if not chosen:
+        raise Invalid("choose at least one scope", field="scopes")
+    return chosen

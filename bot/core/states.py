@@ -1,0 +1,136 @@
+"""The life of a request and of its grant, as data.
+
+Everything that decides which state follows which is in this file, and nowhere else.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from enum import StrEnum
+from typing import Final
+
+from bot.core import events as e
+from bot.core.errors import WrongState
+
+
+class RequestState(StrEnum):
+    """Where a request is in its life."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    DENIED = "denied"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+class GrantState(StrEnum):
+    """Where a grant is in its life."""
+
+    READY = "ready"
+    LIVE = "live"
+    EXPIRING = "expiring"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+class Timer(StrEnum):
+    """What the clock does to a request or its grant."""
+
+    LAPSE = "lapse"
+    WARN = "warn"
+    SCRUB = "scrub"
+    END = "end"
+
+
+REQUEST_NEXT: Final[Mapping[RequestState, Mapping[type[e.Event], RequestState]]] = {
+    RequestState.PENDING: {
+        e.Voted: RequestState.PENDING,
+        e.StagePassed: RequestState.PENDING,
+        e.Approved: RequestState.APPROVED,
+        e.Denied: RequestState.DENIED,
+        e.Cancelled: RequestState.CANCELLED,
+        e.Lapsed: RequestState.EXPIRED,
+    },
+    RequestState.APPROVED: {},
+    RequestState.DENIED: {},
+    RequestState.CANCELLED: {},
+    RequestState.EXPIRED: {},
+}
+
+GRANT_NEXT: Final[Mapping[GrantState, Mapping[type[e.Event], GrantState]]] = {
+    GrantState.READY: {
+        e.Started: GrantState.LIVE,
+    },
+    GrantState.LIVE: {
+        e.Delivered: GrantState.LIVE,
+        e.Scrubbed: GrantState.LIVE,
+        e.Warned: GrantState.EXPIRING,
+        e.Extended: GrantState.LIVE,
+        e.Ended: GrantState.EXPIRED,
+        e.Revoked: GrantState.REVOKED,
+    },
+    GrantState.EXPIRING: {
+        e.Delivered: GrantState.EXPIRING,
+        e.Scrubbed: GrantState.EXPIRING,
+        e.Extended: GrantState.LIVE,
+        e.Ended: GrantState.EXPIRED,
+        e.Revoked: GrantState.REVOKED,
+    },
+    GrantState.EXPIRED: {},
+    GrantState.REVOKED: {},
+}
+
+# Facts that change no state and are allowed in every one.
+NOTES: Final[frozenset[type[e.Event]]] = frozenset({e.Refused, e.Revealed})
+
+# Which timers a state owns; entering a state without one of them stops it.
+TIMERS: Final[Mapping[RequestState | GrantState, frozenset[Timer]]] = {
+    RequestState.PENDING: frozenset({Timer.LAPSE}),
+    GrantState.LIVE: frozenset({Timer.WARN, Timer.SCRUB, Timer.END}),
+    GrantState.EXPIRING: frozenset({Timer.SCRUB, Timer.END}),
+}
+
+# The grants that a token may be used under.
+WORKING: Final = frozenset({GrantState.LIVE, GrantState.EXPIRING})
+
+# How long a token stays readable in its message.
+SCRUB_AFTER: Final = timedelta(minutes=10)
+
+# A reminder comes when a fifth of the time is left, and never earlier than this before the end.
+WARN_AT_MOST: Final = timedelta(minutes=10)
+WARN_SHARE: Final = 5
+
+
+def is_terminal(state: RequestState | GrantState) -> bool:
+    """Return whether nothing can follow `state`."""
+    if isinstance(state, RequestState):
+        return not REQUEST_NEXT[state]
+    return not GRANT_NEXT[state]
+
+
+def request_after(state: RequestState, event: type[e.Event]) -> RequestState:
+    """Return the state that follows.
+
+    Raises:
+        WrongState: The table has no such move.
+    """
+    following = REQUEST_NEXT[state].get(event)
+    if following is None:
+        raise WrongState(f"this request is {state}; it cannot be {event.__name__.lower()} now")
+    return following
+
+
+def grant_after(state: GrantState, event: type[e.Event]) -> GrantState:
+    """Return the state that follows.
+
+    Raises:
+        WrongState: The table has no such move.
+    """
+    following = GRANT_NEXT[state].get(event)
+    if following is None:
+        raise WrongState(f"this grant is {state}; it cannot be {event.__name__.lower()} now")
+    return following
+
+
+def warn_lead(length: timedelta) -> timedelta:
+    """Return how long before its end a grant of `length` is warned of."""
+    return min(WARN_AT_MOST, length / WARN_SHARE)

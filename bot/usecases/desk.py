@@ -1,0 +1,231 @@
+"""The desk: where every change is carried out. Load, decide, commit; again on Conflict."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+import structlog
+
+from bot.core import events as e
+from bot.core.account import Account, account_of_bundle, with_grant, without_grant
+from bot.core.errors import BotError, Conflict, NotAllowed, NotFound, TooLate, Unavailable
+from bot.core.grant import Signing
+from bot.core.identity import BOT, Actor, RequestId, fingerprint
+from bot.core.lifecycle import decide
+from bot.core.moves import Extend, Lapse, Move
+from bot.core.permission import Circumstances
+from bot.core.request import Request
+from bot.usecases.commits import Step, commit_of
+from bot.usecases.ports import (
+    Clock,
+    Commit,
+    CommitId,
+    Committed,
+    Ledger,
+    Metrics,
+    Once,
+    Signer,
+)
+from bot.usecases.tokens import Mint
+from bot.usecases.wishes import Outcome
+
+log = structlog.get_logger()
+
+# Rivals on one request; twenty clicks at once need about as many turns at the worst.
+TRIES: Final = 30
+
+# One refused click a minute of each person is told in the thread.
+REFUSALS_EVERY: Final = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stores:
+    """What a change is made with."""
+
+    ledger: Ledger
+    once: Once
+    signer: Signer
+    clock: Clock
+    metrics: Metrics
+
+
+Check = Callable[[Request, Sequence[e.Event]], Awaitable[None]]
+
+
+async def _no_check(_: Request, __: Sequence[e.Event]) -> None:
+    """Check nothing."""
+
+
+class Desk:
+    """Carries out moves on stored requests.
+
+    Args:
+        issuer: The tokens' `iss`.
+        shown: Called with each request that changed, once it is stored.
+    """
+
+    def __init__(self, stores: Stores, *, issuer: str, shown: Callable[[RequestId], None]) -> None:
+        self._stores = stores
+        self._ledger = stores.ledger
+        self._issuer = issuer
+        self._shown = shown
+        self.mint = Mint(stores.signer)
+
+    def circumstances(
+        self, groups: frozenset[str] = frozenset(), resources: frozenset[str] = frozenset()
+    ) -> Circumstances:
+        """Return the circumstances of a move made now."""
+        signing = Signing(issuer=self._issuer, kid=self._stores.signer.active_kid)
+        now = self._stores.clock.now()
+        return Circumstances(now=now, signing=signing, groups=groups, resources=resources)
+
+    async def load(self, id_: RequestId) -> Request:
+        """Return the request.
+
+        Raises:
+            NotFound: There never was one.
+        """
+        request = await self._ledger.load(id_)
+        if request is None:
+            raise NotFound(f"there is no request {id_}", hint="see /jit list for yours")
+        return request
+
+    async def carry_out(
+        self,
+        id_: RequestId,
+        move: Move,
+        *,
+        by: Actor,
+        case: Circumstances,
+        commit_id: CommitId,
+        check: Check = _no_check,
+    ) -> Outcome:
+        """Carry out `move`, however many others act on the same request.
+
+        Args:
+            check: Called with the request and what is about to happen; may refuse.
+
+        Raises:
+            Refused: The rules say no.
+            Conflict: Still beaten by others after TRIES attempts.
+            Unavailable: See `Ledger.commit`.
+        """
+        for _ in range(TRIES):
+            request = await self.load(id_)
+            events = decide(request, move, by=by, case=case)
+            if not events:
+                return Outcome(request=request, events=())
+            await check(request, events)
+            steps = await self._steps(request, events, by=by, case=case)
+            try:
+                return await self.commit(commit_id, steps, accounts=await self._accounts(steps))
+            except Conflict:
+                continue
+            except TooLate:
+                await self._lapse(id_)
+                raise
+        raise Conflict("too many people are acting on this at once", hint="try again")
+
+    async def commit(
+        self, id_: CommitId, steps: Sequence[Step], *, accounts: Sequence[Account]
+    ) -> Outcome:
+        """Store `steps` and have them shown.
+
+        Raises:
+            Conflict, TooLate, Unavailable: See `Ledger.commit`.
+        """
+        starts = any(isinstance(event, e.Started | e.Extended) for s in steps for event in s.events)
+        if starts and not self._stores.clock.agrees():
+            raise Unavailable(
+                "the clocks disagree, so nothing can be granted; nothing was recorded"
+            )
+        change = commit_of(id_, steps, accounts=accounts, mint=self.mint)
+        committed = await self._ledger.commit(change)
+        self._tell(change, committed)
+        if committed is Committed.DONE_BEFORE:
+            return Outcome(request=await self.load(change.subject), events=())
+        return Outcome(request=steps[0].after, events=steps[0].events)
+
+    def _tell(self, change: Commit, committed: Committed) -> None:
+        for id_ in change.show:
+            self._shown(id_)
+        if committed is Committed.STORED:
+            for event in change.events:
+                self._stores.metrics.count("jit_events_total", kind=e.WIRE[type(event)])
+                log.info(e.WIRE[type(event)], request=event.request, by=str(event.by))
+
+    async def _steps(
+        self, request: Request, events: tuple[e.Event, ...], *, by: Actor, case: Circumstances
+    ) -> list[Step]:
+        """Return what happens to `request`, and to the one that its approval prolongs."""
+        steps = [Step(request, events, people=by != BOT)]
+        extends = request.asked.extends
+        if extends is not None and any(isinstance(event, e.Approved) for event in events):
+            steps.append(await self.extension_of(extends, request.asked, case=case))
+        return steps
+
+    async def extension_of(
+        self, id_: RequestId, extension: e.Requested, *, case: Circumstances
+    ) -> Step:
+        """Return what an approved `extension` does to the request it prolongs.
+
+        Raises:
+            WrongState, TooLate: There is nothing left to prolong.
+        """
+        original = await self.load(id_)
+        move = Extend(extension)
+        return Step(original, decide(original, move, by=BOT, case=case))
+
+    async def _accounts(self, steps: Sequence[Step]) -> list[Account]:
+        """Return the bundle's account where a grant that counts in it starts or ends."""
+        changed = []
+        for step in steps:
+            before = step.before is not None and step.before.working_grant is not None
+            account = await self.counted(step.after, was_live=before)
+            changed += [account] if account else []
+        return changed
+
+    async def counted(self, request: Request, *, was_live: bool) -> Account | None:
+        """Return the bundle's account if `request` must be counted in or out.
+
+        Raises:
+            NotAllowed: As many grants as the bundle allows are live already.
+        """
+        cap, is_live = request.asked.active_total, request.working_grant is not None
+        if cap is None or is_live == was_live:
+            return None
+        account = await self._ledger.load_account(account_of_bundle(request.asked.bundle))
+        if is_live:
+            return with_grant(account, request.asked.bundle, request.id, cap=cap)
+        return without_grant(account, request.id)
+
+    async def _lapse(self, id_: RequestId) -> None:
+        """Let the request lapse now: somebody came too late, so they should see it on the card."""
+        try:
+            await self.carry_out(
+                id_,
+                Lapse(),
+                by=BOT,
+                case=self.circumstances(),
+                commit_id=CommitId(fingerprint("timer", "lapse", id_)),
+            )
+        except BotError as problem:
+            log.info("lapse.left_to_timer", request=id_, code=problem.code)
+
+    async def note_refusal(
+        self, id_: RequestId, move: str, *, by: Actor, why: NotAllowed, delivery: str
+    ) -> None:
+        """Tell in the thread that `by` was refused, once a minute at most.
+
+        The refusal itself stands whether or not it could be told.
+        """
+        try:
+            if await self._stores.once.first(f"refused:{id_}:{by}", within=REFUSALS_EVERY):
+                now = self._stores.clock.now()
+                refused = e.Refused(request=id_, at=now, by=by, move=move, why=str(why))
+                step = Step(await self.load(id_), (refused,))
+                id_of_commit = CommitId(fingerprint("refused", delivery))
+                await self.commit(id_of_commit, [step], accounts=())
+        except BotError as problem:
+            log.warning("refusal.not_told", request=id_, by=str(by), code=problem.code)

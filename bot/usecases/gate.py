@@ -1,0 +1,93 @@
+"""Who may come in at all, and what is known of them."""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Final
+
+from bot.core.errors import Invalid, NotAllowed
+from bot.core.identity import Actor
+from bot.core.policy import Group, Policy
+from bot.core.request import Request
+from bot.core.scopes import Bundle
+from bot.usecases.ports import Directory, Standing
+
+_TURNED_AWAY: Final[Mapping[Standing, str]] = {
+    Standing.GUEST: "guests cannot use this app",
+    Standing.BOT: "apps cannot use this app; give the service an OAuth client instead",
+    Standing.DEACTIVATED: "this account is deactivated",
+    Standing.FOREIGN: "this app serves its own workspace only, and you are from another one",
+    Standing.UNKNOWN: "Slack does not know this account",
+}
+
+
+class Gate:
+    """Looks people up; a look-up that fails refuses."""
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+
+    async def admit(self, who: Actor, *, fresh: bool = False) -> None:
+        """Return if `who` may use the bot.
+
+        Raises:
+            NotAllowed: They are a guest, a bot, deactivated, or from another workspace.
+            Unavailable: Slack did not answer.
+        """
+        standing = await self._directory.standing(who, fresh=fresh)
+        if standing is not Standing.MEMBER:
+            raise NotAllowed(_TURNED_AWAY[standing])
+
+    async def admit_requester(self, request: Request) -> None:
+        """Return if the requester may be granted something at this moment.
+
+        Raises:
+            NotAllowed: They may not (any more).
+            Unavailable: Slack did not answer.
+        """
+        standing = await self._directory.standing(request.requester, fresh=True)
+        if standing is not Standing.MEMBER:
+            why = _TURNED_AWAY[standing]
+            raise NotAllowed(f"nothing can be granted to <@{request.requester.id}>: {why}")
+
+    async def groups_asking(self, who: Actor, bundle: str, policy: Policy) -> frozenset[str]:
+        """Return which of the groups that decide who may ask for `bundle` `who` is in."""
+        return await self._directory.groups_of(who, policy.groups_read_for(bundle))
+
+    async def groups_acting(self, who: Actor, request: Request, policy: Policy) -> frozenset[str]:
+        """Return which of the groups with a say in `request` `who` is in now.
+
+        Today's policy says who is in a group; a group that it no longer has is empty.
+        """
+        if who == request.requester:
+            return frozenset()  # the requester has no say, whatever the groups
+        return await self._directory.groups_of(who, _with_a_say(request, policy))
+
+    async def channel_must_do(self, bundle: Bundle) -> None:
+        """Return if cards can go to the bundle's channel.
+
+        Raises:
+            NotAllowed: They cannot; the sentence says what an admin must do.
+        """
+        problem = await self._directory.channel_problem(bundle.channel)
+        if problem:
+            raise NotAllowed(f"the card of {bundle.name} cannot be posted: {problem}")
+
+
+def _with_a_say(request: Request, policy: Policy) -> tuple[Group, ...]:
+    names = {group.name for stage in request.asked.stages for group in stage.approvers}
+    named = sorted({*names, request.asked.owner})
+    return tuple(policy.groups[name] for name in named if name in policy.groups)
+
+
+def bundle_named(policy: Policy, name: str) -> Bundle:
+    """Return the bundle.
+
+    Raises:
+        Invalid: There is none; the sentence names the nearest, or all.
+    """
+    bundle = policy.bundles.get(name)
+    if bundle is None:
+        near = get_close_matches(name, policy.bundles, n=1)
+        which = f"did you mean {near[0]}?" if near else f"there are {', '.join(policy.bundles)}"
+        raise Invalid(f"no bundle is called {name!r}", field="bundle", hint=which)
+    return bundle

@@ -1,0 +1,359 @@
+"""What the use cases need from the outside, and what it must promise.
+
+Each port has an in-memory twin that ships with the product and passes the same contract tests.
+All times are aware UTC datetimes. Stores raise `Unavailable` when nothing was done, and
+`OutcomeUnknown` when a change may or may not have been stored.
+"""
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, NewType, Protocol, TypeAlias
+
+from bot.core.account import Account
+from bot.core.events import Event
+from bot.core.identity import Actor, RequestId
+from bot.core.policy import Group
+from bot.core.request import Request
+from bot.core.states import Timer
+
+CommitId = NewType("CommitId", str)
+TokenHash = NewType("TokenHash", str)  # SHA-256 of a token, in hex
+
+
+class Queue(StrEnum):
+    """Due work: safety jobs can never be starved by messages."""
+
+    SAFETY = "s"
+    MESSAGES = "m"
+
+
+# The job "make Slack match this request"; it has no timer of its own.
+SHOW = "show"
+JobKind: TypeAlias = Timer | str
+
+QUEUE_OF: Mapping[str, Queue] = {
+    Timer.LAPSE: Queue.SAFETY,
+    Timer.END: Queue.SAFETY,
+    Timer.WARN: Queue.MESSAGES,
+    Timer.SCRUB: Queue.MESSAGES,
+    SHOW: Queue.MESSAGES,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class JobId:
+    """One job: what to do, to which request. Written "kind:request"."""
+
+    kind: str
+    request: RequestId
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.request}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A job that this process holds under a lease.
+
+    Attributes:
+        fence: Differs for each claim; a holder whose lease was taken over is told LOST.
+        payload: As it was when claimed; an ack of an older payload leaves the job due.
+        attempt: Claims of this job so far, from 1.
+        now: The server's time at the claim.
+        due: When it was due.
+    """
+
+    id: JobId
+    fence: int
+    payload: str
+    attempt: int
+    now: datetime
+    due: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenRecord:
+    """What stands under a token's hash while the token may be used.
+
+    Attributes:
+        answer: The members of an active introspection answer (RFC 7662, section 2.2).
+        kid: The key that signed it; a token of a key that has left the keyring is inactive.
+    """
+
+    request: RequestId
+    kid: str
+    answer: Mapping[str, Any]
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Write:
+    """One snapshot to store.
+
+    Attributes:
+        record: The new snapshot.
+        expected: The version that it replaces; 0 when it is new.
+    """
+
+    record: Request | Account
+    expected: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """One atomic change: all of it is stored, or none.
+
+    Attributes:
+        id: Derived from the delivery; a commit whose id was stored before is answered "done".
+        subject: The request that the commit id is kept with.
+        events: Appended to the history of their own request and to the one log.
+        timers: Due times to set; None stops the timer.
+        opens: Until when the request may be decided; None removes the permission.
+        tokens: Tokens that may be used from now on; None ends one.
+        needs_open: Requests that must still be open (see `opens`), or nothing is stored.
+        show: Requests whose messages in Slack must be made to match.
+    """
+
+    id: CommitId
+    subject: RequestId
+    writes: Sequence[Write] = ()
+    events: Sequence[Event] = ()
+    timers: Mapping[JobId, datetime | None] = field(default_factory=dict)
+    opens: Mapping[RequestId, datetime | None] = field(default_factory=dict)
+    tokens: Mapping[TokenHash, TokenRecord | None] = field(default_factory=dict)
+    needs_open: Sequence[RequestId] = ()
+    show: Sequence[RequestId] = ()
+
+
+class Committed(StrEnum):
+    """How a commit went."""
+
+    STORED = "stored"
+    DONE_BEFORE = "done_before"
+
+
+class Ledger(Protocol):
+    """Requests, accounts, their histories and the one log."""
+
+    async def load(self, id_: RequestId) -> Request | None:
+        """Return the latest snapshot, or None if there never was one."""
+
+    async def load_account(self, id_: str) -> Account:
+        """Return the latest snapshot; an empty account of version 0 if there is none."""
+
+    async def commit(self, change: Commit) -> Committed:
+        """Store all of `change` in one step.
+
+        The server's clock decides whether a request is still open, to the millisecond.
+
+        Raises:
+            Conflict: A stored version is not the expected one: load, decide again.
+            TooLate: A request in `needs_open` is open no more.
+            Unavailable: Nothing was stored (also when the store is full; a commit that only
+                ends things is stored even then).
+            OutcomeUnknown: It may have been stored; committing the same again is safe.
+        """
+
+    async def history(self, id_: RequestId) -> Sequence[Event]:
+        """Return all events of a request and its grant, first first."""
+
+    async def log(self, after: str = "", *, limit: int = 100) -> Sequence[tuple[str, Event]]:
+        """Return (cursor, event) of all requests after the cursor `after`, in order."""
+
+
+class Listings(Protocol):
+    """Pages of requests, newest first."""
+
+    async def of_person(self, who: Actor, *, limit: int = 20) -> Sequence[Request]:
+        """Return the requests that `who` made, the newest first."""
+
+    async def count_live(self) -> int:
+        """Return how many grants work now."""
+
+    async def count_pending(self) -> int:
+        """Return how many requests wait for people."""
+
+
+class Jobs(Protocol):
+    """Due work, claimed under a lease; the server's clock decides what is due."""
+
+    async def claim(
+        self, queue: Queue, *, limit: int, lease: timedelta, only: JobId | None = None
+    ) -> Sequence[Job]:
+        """Return due jobs, now leased to the caller; none if there are none.
+
+        Args:
+            only: Claim just this one, if it is due and not leased.
+        """
+
+    async def next_due(self, queue: Queue) -> datetime | None:
+        """Return when the next job becomes due or its lease ends; None if there is no job."""
+
+    async def renew(self, job: Job, *, lease: timedelta) -> bool:
+        """Return whether `job` is still the caller's; if so its lease starts anew."""
+
+    async def finish(self, job: Job) -> bool:
+        """Remove `job`; if it was enqueued again since it was claimed, it is due at once instead.
+
+        Returns whether it was still the caller's.
+        """
+
+    async def postpone(self, job: Job, *, delay: timedelta) -> bool:
+        """Give `job` back, due again after `delay`. Returns whether it was still the caller's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What is known to stand in Slack under one name, e.g. "card" or "dm:3".
+
+    Attributes:
+        channel, ts: Where; together they are the message's key.
+        digest: Of what it shows; "" when a message was posted and is not filled in yet.
+    """
+
+    name: str
+    channel: str
+    ts: str
+    digest: str
+
+
+class Receipts(Protocol):
+    """What was shown of a request."""
+
+    async def of(self, id_: RequestId) -> Mapping[str, Receipt]:
+        """Return all receipts of a request, by name."""
+
+    async def keep(self, job: Job, receipt: Receipt, *, lease: timedelta) -> bool:
+        """Store `receipt` and renew the lease, both or (when `job` was lost) none.
+
+        Returns whether `job` is still the caller's.
+        """
+
+
+class TokenIndex(Protocol):
+    """Tokens that may be used, by hash. An entry dies at its token's `exp` by itself."""
+
+    async def find(self, hash_: TokenHash) -> TokenRecord | None:
+        """Return the token's record, or None when it may not be used.
+
+        Raises:
+            Unavailable: The store did not answer.
+        """
+
+
+class Once(Protocol):
+    """Remembers for a while that something happened."""
+
+    async def first(self, name: str, *, within: timedelta) -> bool:
+        """Return whether this is the first call with `name` in the last `within`."""
+
+
+class Signer(Protocol):
+    """Signing keys."""
+
+    @property
+    def active_kid(self) -> str:
+        """The key that signs new tokens."""
+
+    def knows(self, kid: str) -> bool:
+        """Return whether the key is in the ring: tokens of a key that left are dead."""
+
+    def sign(self, claims: Mapping[str, Any], *, kid: str) -> str:
+        """Return a JWT of type at+jwt (RFC 9068); the same arguments give the same bytes.
+
+        Raises:
+            Unavailable: The key has left the ring.
+        """
+
+
+class Standing(StrEnum):
+    """Whether a person may use the bot at all; only MEMBER may."""
+
+    MEMBER = "member"
+    GUEST = "guest"
+    BOT = "bot"
+    DEACTIVATED = "deactivated"
+    FOREIGN = "foreign"
+    UNKNOWN = "unknown"
+
+
+class Directory(Protocol):
+    """People, user groups and channels, as Slack has them."""
+
+    async def standing(self, who: Actor, *, fresh: bool = False) -> Standing:
+        """Return whether `who` may use the bot.
+
+        Args:
+            fresh: Ask Slack now, whatever is cached.
+
+        Raises:
+            Unavailable: Slack did not answer: the caller must refuse.
+        """
+
+    async def groups_of(self, who: Actor, groups: Sequence[Group]) -> frozenset[str]:
+        """Return the names of those of `groups` that `who` is in.
+
+        Raises:
+            Unavailable: A user group could not be read: unknown is not empty.
+        """
+
+    async def channel_problem(self, channel: str) -> str:
+        """Return why cards cannot go to `channel` ("#name" or id), "" if they can.
+
+        The bot must be in a private channel, and no channel shared with other companies will do.
+
+        Raises:
+            Unavailable: Slack did not answer.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """All that Slack shows of one request.
+
+    Attributes:
+        token: The token itself, only while it is to be read in the direct message.
+        now: When this was put together.
+    """
+
+    request: Request
+    history: Sequence[Event]
+    token: str | None
+    now: datetime
+
+
+class Messenger(Protocol):
+    """Makes Slack match a story."""
+
+    def show(self, story: Story, receipts: Mapping[str, Receipt]) -> AsyncGenerator[Receipt, None]:
+        """Post and update what differs from `receipts`, yielding a receipt after each call.
+
+        The caller stores each receipt before it asks for the next. A token only ever goes into a
+        message whose receipt was yielded before. What is as it should be is not sent again.
+
+        Raises:
+            Busy: Slack asks to wait.
+            Unavailable: Slack did not answer, or refused.
+        """
+
+
+class Metrics(Protocol):
+    """Numbers for operators."""
+
+    def count(self, name: str, **labels: str) -> None:
+        """Add one to the counter `name`."""
+
+    def observe(self, name: str, value_s: float, **labels: str) -> None:
+        """Record a duration in seconds."""
+
+
+class Clock(Protocol):
+    """The only source of time."""
+
+    def now(self) -> datetime:
+        """Return the store's time as well as it is known here, UTC."""
+
+    def agrees(self) -> bool:
+        """Return whether the store's clock and ours agree well enough to grant anything."""

@@ -1,0 +1,77 @@
+"""The job `show:<request>`: make Slack match what is stored."""
+
+from contextlib import aclosing
+from datetime import timedelta
+from typing import Final
+
+from bot.core.errors import NotFound
+from bot.core.request import Request
+from bot.usecases.ports import Clock, Job, Ledger, Messenger, Receipts, Story
+from bot.usecases.requests import Requests
+from bot.usecases.tokens import Mint
+
+# A holder renews its lease while it works, so a dead one's work is taken over this soon.
+LEASE: Final = timedelta(seconds=5)
+
+
+def token_message(number: int) -> str:
+    """Return the receipt's name of the message that carries a grant's token `number` (from 1)."""
+    return f"token:{number}"
+
+
+class Shows:
+    """Carries out show jobs."""
+
+    def __init__(
+        self,
+        requests: Requests,
+        messenger: Messenger,
+        *,
+        ledger: Ledger,
+        receipts: Receipts,
+        mint: Mint,
+        clock: Clock,
+    ) -> None:
+        self._requests = requests
+        self._messenger = messenger
+        self._ledger = ledger
+        self._receipts = receipts
+        self._mint = mint
+        self._clock = clock
+
+    async def __call__(self, job: Job) -> None:
+        """Show the request of `job`; returns early when the job was taken over.
+
+        Raises:
+            Unavailable, Busy: Slack or the store did not answer; what was shown has its receipt.
+        """
+        story = await self._story(job)
+        receipts = dict(await self._receipts.of(job.id.request))
+        async with aclosing(self._messenger.show(story, receipts)) as shown:
+            async for receipt in shown:
+                if not await self._receipts.keep(job, receipt, lease=LEASE):
+                    return
+                receipts[receipt.name] = receipt
+        grant = story.request.working_grant
+        if grant is not None and grant.delivered_at is None:
+            stands = receipts.get(token_message(len(grant.tokens)))
+            if stands is not None and stands.ts and stands.digest:
+                await self._requests.deliver(story.request.id, grant.token.jti)
+
+    async def _story(self, job: Job) -> Story:
+        id_ = job.id.request
+        request = await self._ledger.load(id_)
+        if request is None:
+            raise NotFound(f"there is no request {id_} to show")
+        return Story(
+            request=request,
+            history=await self._ledger.history(id_),
+            token=self._readable_token(request),
+            now=self._clock.now(),
+        )
+
+    def _readable_token(self, request: Request) -> str | None:
+        grant = request.working_grant
+        if grant is None or not request.token_is_readable:
+            return None
+        return self._mint.token(grant.token)

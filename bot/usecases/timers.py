@@ -1,0 +1,54 @@
+"""What the clock does: lapse, remind, scrub, end. Each a move by the bot at the claim's time."""
+
+from dataclasses import replace
+from typing import assert_never
+
+import structlog
+
+from bot.core.errors import NotFound, Refused
+from bot.core.identity import BOT, RequestId, fingerprint
+from bot.core.moves import End, Lapse, Move, Scrub, Warn
+from bot.core.states import Timer
+from bot.usecases.desk import Desk
+from bot.usecases.ports import CommitId, Job
+
+log = structlog.get_logger()
+
+
+class Timers:
+    """Carries out timer jobs."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def __call__(self, job: Job) -> None:
+        """Do what `job` asks; a job that has become pointless is done.
+
+        Raises:
+            Unavailable: The store did not answer.
+        """
+        id_, timer = job.id.request, Timer(job.id.kind)
+        try:
+            await self._desk.carry_out(
+                id_,
+                await self._move(timer, id_),
+                by=BOT,
+                case=replace(self._desk.circumstances(), now=job.now),
+                commit_id=CommitId(fingerprint("timer", str(job.id), job.payload)),
+            )
+        except (Refused, NotFound) as pointless:
+            log.info("timer.pointless", job=str(job.id), why=pointless.code)
+
+    async def _move(self, timer: Timer, id_: RequestId) -> Move:
+        match timer:
+            case Timer.LAPSE:
+                return Lapse()
+            case Timer.WARN:
+                return Warn()
+            case Timer.END:
+                return End()
+            case Timer.SCRUB:
+                grant = (await self._desk.load(id_)).grant
+                return Scrub(grant.token.jti if grant is not None else "")
+            case _:
+                assert_never(timer)
