@@ -1,0 +1,385 @@
+"""Laws of requests and grants, over random histories."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.core import events as e
+from bot.core.errors import NotAllowed, Refused, TooLate, WrongState
+from bot.core.grant import Signing, claims
+from bot.core.identity import BOT, Actor, Kind, RequestId, person
+from bot.core.lifecycle import decide, opened
+from bot.core.moves import (
+    Approve,
+    Cancel,
+    Deliver,
+    Deny,
+    End,
+    Extend,
+    Lapse,
+    Move,
+    Reveal,
+    Revoke,
+    Scrub,
+    Warn,
+)
+from bot.core.permission import MAY, Circumstances
+from bot.core.policy import Group, Stage
+from bot.core.request import Request, evolve, replay, shown_digest, timers
+from bot.core.scopes import Delivery, Risk, ScopeText
+from bot.core.states import (
+    GRANT_NEXT,
+    NOTES,
+    REQUEST_NEXT,
+    TIMERS,
+    GrantState,
+    RequestState,
+    Timer,
+    is_terminal,
+)
+
+T0 = datetime(2026, 3, 1, 9, tzinfo=UTC)
+SIGNING = Signing(issuer="https://jit.example", kid="kid-1")
+ANNA, BEN, CLEO, DAVE = (person(f"U_{n}", home="T1") for n in ("ANNA", "BEN", "CLEO", "DAVE"))
+PEOPLE = (ANNA, BEN, CLEO, DAVE)
+GROUPS = {
+    "leads": frozenset({ANNA, BEN, CLEO}),
+    "sre": frozenset({CLEO, DAVE}),
+    "owners": frozenset({DAVE}),
+}
+
+
+def groups_of(who: Actor) -> frozenset[str]:
+    return frozenset(name for name, members in GROUPS.items() if who in members)
+
+
+def case(minutes: float, who: Actor = BOT) -> Circumstances:
+    now = T0 + timedelta(minutes=minutes)
+    return Circumstances(now=now, signing=SIGNING, groups=groups_of(who))
+
+
+def group(name: str) -> Group:
+    return Group(name=name, users=frozenset(member.id for member in GROUPS[name]))
+
+
+def asked(**over: object) -> e.Requested:
+    plain = e.Requested(
+        request=RequestId("R-AAAAAAAAAAAA"),
+        at=T0,
+        by=ANNA,
+        bundle="billing-read",
+        title="Read billing",
+        risk=Risk.MEDIUM,
+        resource="https://billing.example",
+        delivery=Delivery.MESSAGE,
+        channel="#access",
+        owner="owners",
+        scopes=(ScopeText("invoices:read", "Read invoices"),),
+        left_out=1,
+        duration=timedelta(minutes=30),
+        longest=timedelta(hours=1),
+        active_total=None,
+        reason="incident 7",
+        ticket="",
+        rule="by-leads",
+        reasons=("rule by-leads says require",),
+        digest="d" * 64,
+        stages=(Stage(name="lead", approvers=(group("leads"),)),),
+        deadline=T0 + timedelta(minutes=60),
+    )
+    return replace(plain, **over)  # type: ignore[arg-type]
+
+
+stages = st.lists(
+    st.builds(
+        Stage,
+        name=st.just("stage"),
+        approvers=st.sampled_from(
+            [(group("leads"),), (group("sre"),), (group("leads"), group("sre"))]
+        ),
+        quorum=st.integers(1, 3),
+    ),
+    min_size=1,
+    max_size=3,
+).map(tuple)
+asks = st.builds(
+    asked,
+    stages=stages,
+    delivery=st.sampled_from(Delivery),
+    by=st.sampled_from(PEOPLE),
+    duration=st.integers(1, 90).map(lambda minutes: timedelta(minutes=minutes)),
+)
+EXTENSION = asked(request=RequestId("R-BBBBBBBBBBBB"), extends=RequestId("R-AAAAAAAAAAAA"))
+moves: st.SearchStrategy[Move] = st.one_of(
+    st.just(Approve()),
+    st.builds(Deny, st.text(max_size=5)),
+    st.just(Cancel()),
+    st.just(Lapse()),
+    st.sampled_from([Deliver(f"G-AAAAAAAAAAAA.{n}") for n in (1, 2)]),
+    st.sampled_from([Scrub(f"G-AAAAAAAAAAAA.{n}") for n in (1, 2)]),
+    st.just(Reveal()),
+    st.just(Warn()),
+    st.just(Extend(EXTENSION)),
+    st.just(End()),
+    st.builds(Revoke, st.text(max_size=5)),
+)
+steps = st.lists(st.tuples(moves, st.sampled_from((*PEOPLE, BOT)), st.floats(0.1, 25)), max_size=25)
+
+
+@dataclass
+class Played:
+    request: Request
+    events: list[e.Event]
+    snapshots: list[Request]
+
+
+def play(first: e.Requested, script: list[tuple[Move, Actor, float]]) -> Played:
+    request, events, minutes = Request(asked=first), [first], 0.0
+    snapshots = [request]
+    for move, by, pause in script:
+        minutes += pause
+        try:
+            facts = decide(request, move, by=by, case=case(minutes, by))
+        except Refused:
+            continue
+        for fact in facts:
+            request = evolve(request, fact)
+            events.append(fact)
+            snapshots.append(request)
+    return Played(request, events, snapshots)
+
+
+@given(asks, steps)
+def test_replaying_the_history_gives_the_snapshot(first, script):
+    played = play(first, script)
+    assert replay(played.events) == played.request
+    versioned = [event for event in played.events if type(event) not in NOTES]
+    assert played.request.version == len(versioned)
+
+
+@given(asks, steps, moves, st.sampled_from((*PEOPLE, BOT)))
+def test_a_terminal_state_absorbs_every_move(first, script, move, by):
+    request = play(first, script).request
+    grant = request.grant
+    over = is_terminal(request.state) and (grant is None or is_terminal(grant.state))
+    if not over:
+        return
+    try:
+        facts = decide(request, move, by=by, case=case(10_000, by))
+    except Refused:
+        return
+    assert facts == ()
+
+
+@given(asks, steps)
+def test_nobody_approves_their_own_request_and_each_person_counts_once(first, script):
+    request = play(first, script).request
+    voters = [vote.by for vote in request.votes]
+    assert first.by not in voters
+    assert len(voters) == len(set(voters))
+
+
+@given(asks, steps)
+def test_the_quorum_of_every_stage_is_met_exactly_by_people_of_its_groups(first, script):
+    request = play(first, script).request
+    for number, stage in enumerate(first.stages):
+        votes = request.votes_in(number)
+        allowed = frozenset().union(*(GROUPS[g.name] for g in stage.approvers))
+        assert set(votes) <= allowed
+        passed = number < request.stage
+        assert (len(votes) == stage.quorum) if passed else (len(votes) < stage.quorum)
+    if request.state is RequestState.APPROVED:
+        assert request.stage == len(first.stages)
+
+
+@given(asks, steps)
+def test_what_is_granted_is_never_wider_than_what_was_asked(first, script):
+    request = play(first, script).request
+    if request.grant is None:
+        return
+    wanted = tuple(text.scope for text in first.scopes)
+    for token in request.grant.tokens:
+        assert token.scopes == wanted
+        assert token.audience == first.resource
+        assert token.subject == str(first.by)
+    assert request.grant.tokens[0].expires_at - request.grant.tokens[0].issued_at <= first.duration
+    for token in request.grant.tokens[1:]:
+        assert token.expires_at - token.issued_at <= EXTENSION.longest + timedelta(seconds=1)
+
+
+@given(asks, steps)
+def test_a_request_is_settled_and_a_grant_closed_at_most_once(first, script):
+    events = play(first, script).events
+    settling = {e.Approved, e.Denied, e.Cancelled, e.Lapsed}
+    assert sum(type(event) in settling for event in events) <= 1
+    assert sum(isinstance(event, e.Ended | e.Revoked) for event in events) <= 1
+    assert sum(isinstance(event, e.Started) for event in events) <= 1
+    starts = [event for event in events if isinstance(event, e.Started)]
+    assert not starts or any(isinstance(event, e.Approved) for event in events)
+
+
+@given(asks, steps)
+def test_the_timers_are_those_of_the_state(first, script):
+    for snapshot in play(first, script).snapshots:
+        due = timers(snapshot)
+        grant = snapshot.grant
+        owned = TIMERS.get(grant.state if grant else snapshot.state, frozenset())
+        assert set(due) <= owned
+        must = {Timer.LAPSE, Timer.END} & owned
+        assert must <= set(due)
+        if grant is not None and grant.works:
+            assert due[Timer.END] == grant.ends_at
+
+
+@given(asks, steps)
+def test_the_same_move_again_by_the_same_actor_reads_as_done(first, script):
+    request, minutes = Request(asked=first), 0.0
+    for move, by, pause in script:
+        minutes += pause
+        here = case(minutes, by)
+        try:
+            facts = decide(request, move, by=by, case=here)
+        except Refused:
+            continue
+        for fact in facts:
+            request = evolve(request, fact)
+        if not isinstance(move, Reveal):
+            assert decide(request, move, by=by, case=case(minutes + 500, by)) == ()
+
+
+def approved() -> Request:
+    request = Request(asked=asked())
+    facts = decide(request, Approve(), by=BEN, case=case(1, BEN))
+    for fact in facts:
+        request = evolve(request, fact)
+    return request
+
+
+LIVE = approved()
+PENDING = Request(asked=asked())
+ROLES = {
+    "requester": ANNA,
+    "approver": BEN,
+    "owner": DAVE,
+    "stranger": person("U_X", home="T1"),
+    "bot": BOT,
+}
+ALLOWED = {
+    (Approve(), "approver"),
+    (Deny(), "approver"),
+    (Cancel(), "requester"),
+    (Lapse(), "bot"),
+    (Deliver("G-AAAAAAAAAAAA.1"), "bot"),
+    (Scrub("G-AAAAAAAAAAAA.1"), "bot"),
+    (Scrub("G-AAAAAAAAAAAA.1"), "requester"),
+    (Reveal(), "requester"),
+    (Warn(), "bot"),
+    (Extend(EXTENSION), "bot"),
+    (End(), "bot"),
+    (Revoke(), "requester"),
+    (Revoke(), "approver"),
+    (Revoke(), "owner"),
+}
+WHEN = {Lapse: 61, End: 32}
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize(
+    "move", sorted({m for m, _ in ALLOWED}, key=repr), ids=lambda m: type(m).__name__
+)
+def test_who_may_move_what(move, role):
+    request = PENDING if isinstance(move, Approve | Deny | Cancel | Lapse) else LIVE
+    here = case(WHEN.get(type(move), 2), ROLES[role])
+    if (move, role) in ALLOWED:
+        assert decide(request, move, by=ROLES[role], case=here)
+    else:
+        with pytest.raises(NotAllowed):
+            decide(request, move, by=ROLES[role], case=here)
+
+
+def test_every_move_has_an_entry_in_the_table_of_who_may():
+    assert set(MAY) == set(Move.__args__)
+
+
+def test_a_machine_may_end_a_grant_of_its_own_resource_only():
+    api = Actor(Kind.MACHINE, "billing-api")
+    here = replace(case(2), resources=frozenset({"https://billing.example"}))
+    assert decide(LIVE, Revoke(), by=api, case=here)
+    with pytest.raises(NotAllowed):
+        decide(
+            LIVE, Revoke(), by=api, case=replace(here, resources=frozenset({"https://x.example"}))
+        )
+
+
+def test_a_person_of_another_workspace_with_the_same_user_id_is_somebody_else():
+    twin = person(ANNA.id, home="T2")
+    with pytest.raises(NotAllowed):
+        decide(PENDING, Cancel(), by=twin, case=case(1))
+
+
+def test_a_click_after_the_deadline_is_too_late_even_if_no_timer_has_run():
+    with pytest.raises(TooLate):
+        decide(PENDING, Approve(), by=BEN, case=case(60, BEN))
+
+
+def test_a_card_that_showed_something_else_cannot_be_approved():
+    with pytest.raises(WrongState, match="shows something else"):
+        decide(PENDING, Approve(seen="0" * 16), by=BEN, case=case(1, BEN))
+    assert decide(PENDING, Approve(seen=shown_digest(PENDING.asked)), by=BEN, case=case(1, BEN))
+
+
+def test_policy_that_allows_grants_at_once_and_policy_that_rejects_denies_at_once():
+    allowed = opened(asked(stages=()), settled=e.Approved, case=case(0))
+    assert [e.Requested, e.Approved, e.Granted, e.Started] == [type(fact) for fact in allowed]
+    denied = replay(opened(asked(stages=()), settled=e.Denied, case=case(0)))
+    assert denied.state is RequestState.DENIED
+    assert denied.grant is None
+
+
+def test_an_extension_goes_on_from_the_old_end_but_never_past_the_bundles_longest():
+    (extended,) = decide(LIVE, Extend(EXTENSION), by=BOT, case=case(2))
+    assert isinstance(extended, e.Extended)
+    assert extended.token.expires_at == T0 + timedelta(minutes=1 + 30 + 30)
+    long = replace(EXTENSION, duration=timedelta(hours=1))
+    (capped,) = decide(LIVE, Extend(long), by=BOT, case=case(2))
+    assert isinstance(capped, e.Extended)
+    assert capped.token.expires_at == T0 + timedelta(minutes=2 + 60)
+
+
+def test_the_reminder_comes_when_a_fifth_is_left_and_a_delivered_token_is_scrubbed():
+    due = timers(LIVE)
+    assert due[Timer.WARN] == T0 + timedelta(minutes=1 + 30 - 6)
+    assert Timer.SCRUB not in due
+    (delivered,) = decide(LIVE, Deliver("G-AAAAAAAAAAAA.1"), by=BOT, case=case(3))
+    assert timers(evolve(LIVE, delivered))[Timer.SCRUB] == T0 + timedelta(minutes=13)
+
+
+def test_the_claims_are_those_of_rfc_9068():
+    token = LIVE.grant.token
+    assert claims(token) == {
+        "iss": "https://jit.example",
+        "aud": "https://billing.example",
+        "sub": "person:T1:U_ANNA",
+        "client_id": "slack",
+        "iat": int(token.issued_at.timestamp()),
+        "exp": int(token.issued_at.timestamp()) + 1800,
+        "jti": "G-AAAAAAAAAAAA.1",
+        "scope": "invoices:read",
+        "grant_id": "G-AAAAAAAAAAAA",
+    }
+
+
+def test_each_fact_moves_a_request_or_a_grant_or_is_a_note():
+    moving = {event for exits in REQUEST_NEXT.values() for event in exits}
+    moving |= {event for exits in GRANT_NEXT.values() for event in exits}
+    assert moving | NOTES | {e.Requested, e.Granted} == set(e.WIRE) == set(e.Event.__args__)
+
+
+def test_every_state_can_be_reached():
+    reached = {state for exits in REQUEST_NEXT.values() for state in exits.values()}
+    assert reached == set(RequestState)
+    granted = {state for exits in GRANT_NEXT.values() for state in exits.values()}
+    assert granted | {GrantState.READY} == set(GrantState)
