@@ -1,0 +1,293 @@
+"""The store in memory: what the ports promise, in its shortest form.
+
+Every method runs to its end without awaiting, so each is one step.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final, TypeVar
+
+from bot.core.account import Account
+from bot.core.errors import Conflict, TooLate
+from bot.core.events import Event
+from bot.core.identity import Actor, RequestId
+from bot.core.request import Request
+from bot.core.states import RequestState
+from bot.usecases.ports import (
+    QUEUE_OF,
+    SHOW,
+    Commit,
+    CommitId,
+    Committed,
+    Job,
+    JobId,
+    Queue,
+    Receipt,
+    TokenHash,
+    TokenRecord,
+)
+
+_K = TypeVar("_K")
+_V = TypeVar("_V")
+
+# A job with this fence is held by nobody.
+NOBODY: Final = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Owed:
+    """A job that was set.
+
+    Attributes:
+        free: When it is nobody's: its due time, the end of its lease, or of its delay.
+    """
+
+    due: datetime
+    payload: str
+    free: datetime
+    fence: int = NOBODY
+    attempt: int = 0
+
+    @property
+    def ready(self) -> datetime:
+        """When it may be claimed; it can be set anew, for later, while somebody holds it."""
+        return max(self.due, self.free)
+
+
+class MemoryStore:
+    """Everything that is stored.
+
+    Args:
+        now: The store's own clock.
+    """
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self.now = now
+        self.records: dict[str, Request | Account] = {}
+        self.commits: set[tuple[RequestId, CommitId]] = set()
+        self.log: list[Event] = []
+        self.opens: dict[RequestId, datetime] = {}
+        self.tokens: dict[TokenHash, TokenRecord] = {}
+        self.jobs: dict[JobId, _Owed] = {}
+        self.fence = NOBODY
+        self.receipts: defaultdict[RequestId, dict[str, Receipt]] = defaultdict(dict)
+        self.seen: dict[str, datetime] = {}
+
+    def requests(self) -> list[Request]:
+        """Return the latest snapshots."""
+        return [record for record in self.records.values() if isinstance(record, Request)]
+
+    def owe(self, id_: JobId, due: datetime, payload: str) -> None:
+        """Set a job; while somebody holds it only its due time and payload change."""
+        old = self.jobs.get(id_)
+        if old is None:
+            self.jobs[id_] = _Owed(due=due, payload=payload, free=due)
+        else:
+            free = due if old.fence == NOBODY else old.free
+            self.jobs[id_] = replace(old, due=due, payload=payload, free=free)
+
+    def held(self, job: Job) -> _Owed | None:
+        """Return what `job` is now, or None when it is no longer its holder's."""
+        owed = self.jobs.get(job.id)
+        return owed if owed is not None and owed.fence == job.fence else None
+
+
+class MemoryLedger:
+    """Ledger in memory."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+
+    async def load(self, id_: RequestId) -> Request | None:
+        """See `Ledger.load`."""
+        found = self._store.records.get(id_)
+        return found if isinstance(found, Request) else None
+
+    async def load_account(self, id_: str) -> Account:
+        """See `Ledger.load_account`."""
+        found = self._store.records.get(id_)
+        return found if isinstance(found, Account) else Account(id=id_)
+
+    async def commit(self, change: Commit) -> Committed:
+        """See `Ledger.commit`."""
+        if (change.subject, change.id) in self._store.commits:
+            return Committed.DONE_BEFORE
+        self._check(change)
+        self._keep(change)
+        return Committed.STORED
+
+    def _check(self, change: Commit) -> None:
+        for write in change.writes:
+            stored = self._store.records.get(write.record.id)
+            if (stored.version if stored is not None else 0) != write.expected:
+                raise Conflict(f"somebody else changed {write.record.id} first")
+        for id_ in change.needs_open:
+            if id_ not in self._store.opens or self._store.opens[id_] <= self._store.now():
+                raise TooLate("the time to decide on this request is over")
+
+    def _keep(self, change: Commit) -> None:
+        store = self._store
+        store.commits.add((change.subject, change.id))
+        store.records |= {write.record.id: write.record for write in change.writes}
+        store.log += change.events
+        for job, due in change.timers.items():
+            if due is None:
+                store.jobs.pop(job, None)
+            else:
+                store.owe(job, due, change.id)
+        for request in change.show:
+            store.owe(JobId(SHOW, request), store.now(), change.id)
+        _set_or_end(store.opens, change.opens)
+        _set_or_end(store.tokens, change.tokens)
+
+    async def history(self, id_: RequestId) -> Sequence[Event]:
+        """See `Ledger.history`."""
+        return [event for event in self._store.log if event.request == id_]
+
+    async def log(self, after: str = "", *, limit: int = 100) -> Sequence[tuple[str, Event]]:
+        """See `Ledger.log`."""
+        first = int(after or 0)
+        found = self._store.log[first : first + limit]
+        return [(str(number), event) for number, event in enumerate(found, start=first + 1)]
+
+
+def _set_or_end(stored: dict[_K, _V], changes: Mapping[_K, _V | None]) -> None:
+    for key, value in changes.items():
+        if value is None:
+            stored.pop(key, None)
+        else:
+            stored[key] = value
+
+
+class MemoryListings:
+    """Listings in memory."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+
+    async def of_person(self, who: Actor, *, limit: int = 20) -> Sequence[Request]:
+        """See `Listings.of_person`."""
+        mine = [request for request in self._store.requests() if request.requester == who]
+        mine.sort(key=lambda request: (request.asked.at, request.id), reverse=True)
+        return mine[:limit]
+
+    async def count_live(self) -> int:
+        """See `Listings.count_live`."""
+        return sum(request.working_grant is not None for request in self._store.requests())
+
+    async def count_pending(self) -> int:
+        """See `Listings.count_pending`."""
+        return sum(request.state is RequestState.PENDING for request in self._store.requests())
+
+
+class MemoryJobs:
+    """Jobs in memory."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+
+    async def claim(
+        self, queue: Queue, *, limit: int, lease: timedelta, only: JobId | None = None
+    ) -> Sequence[Job]:
+        """See `Jobs.claim`."""
+        store, now = self._store, self._store.now()
+        due = [
+            (owed.ready, str(id_), id_)
+            for id_, owed in store.jobs.items()
+            if QUEUE_OF[id_.kind] is queue and only in (None, id_) and owed.ready <= now
+        ]
+        store.fence += 1
+        return [self._lease(id_, now, now + lease) for _, _, id_ in sorted(due)[:limit]]
+
+    def _lease(self, id_: JobId, now: datetime, until: datetime) -> Job:
+        store, owed = self._store, self._store.jobs[id_]
+        attempt = owed.attempt + 1
+        store.jobs[id_] = replace(owed, free=until, fence=store.fence, attempt=attempt)
+        return Job(
+            id=id_,
+            fence=store.fence,
+            payload=owed.payload,
+            attempt=attempt,
+            now=now,
+            due=owed.due,
+        )
+
+    async def next_due(self, queue: Queue) -> datetime | None:
+        """See `Jobs.next_due`."""
+        jobs = self._store.jobs.items()
+        return min((owed.ready for id_, owed in jobs if QUEUE_OF[id_.kind] is queue), default=None)
+
+    async def renew(self, job: Job, *, lease: timedelta) -> bool:
+        """See `Jobs.renew`."""
+        owed = self._store.held(job)
+        if owed is not None:
+            self._store.jobs[job.id] = replace(owed, free=self._store.now() + lease)
+        return owed is not None
+
+    async def finish(self, job: Job) -> bool:
+        """See `Jobs.finish`."""
+        owed = self._store.held(job)
+        if owed is None:
+            return False
+        del self._store.jobs[job.id]
+        if owed.payload != job.payload:
+            self._store.owe(job.id, owed.due, owed.payload)
+        return True
+
+    async def postpone(self, job: Job, *, delay: timedelta) -> bool:
+        """See `Jobs.postpone`; what was set anew meanwhile is due as it was set."""
+        owed = self._store.held(job)
+        if owed is None:
+            return False
+        free = self._store.now() + delay if owed.payload == job.payload else owed.due
+        self._store.jobs[job.id] = replace(owed, free=free, fence=NOBODY)
+        return True
+
+
+class MemoryReceipts:
+    """Receipts in memory."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+        self._jobs = MemoryJobs(store)
+
+    async def of(self, id_: RequestId) -> Mapping[str, Receipt]:
+        """See `Receipts.of`."""
+        return dict(self._store.receipts[id_])
+
+    async def keep(self, job: Job, receipt: Receipt, *, lease: timedelta) -> bool:
+        """See `Receipts.keep`."""
+        held = await self._jobs.renew(job, lease=lease)
+        if held:
+            self._store.receipts[job.id.request][receipt.name] = receipt
+        return held
+
+
+class MemoryTokenIndex:
+    """TokenIndex in memory."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+
+    async def find(self, hash_: TokenHash) -> TokenRecord | None:
+        """See `TokenIndex.find`."""
+        record = self._store.tokens.get(hash_)
+        dead = record is None or record.expires_at <= self._store.now()
+        return None if dead else record
+
+
+class MemoryOnce:
+    """Once in memory."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+
+    async def first(self, name: str, *, within: timedelta) -> bool:
+        """See `Once.first`."""
+        now, seen = self._store.now(), self._store.seen
+        if name in seen and now < seen[name]:
+            return False
+        seen[name] = now + within
+        return True

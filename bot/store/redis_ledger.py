@@ -1,0 +1,197 @@
+"""Ledger and Listings in Redis.
+
+Keys, each behind the prefix (`Server.key`):
+
+* req:<request>, acc:<account>  hash: v (version), d (record), c:<commit> of each commit
+* ev:<request>                  list of event lines
+* log                           stream of all event lines, in the field e
+* open:<request>                exists while the request may be decided (PXAT)
+* tok:<sha256>                  token record, exists while the token may be used (PXAT)
+* ix:by:<actor>                 zset of requests by the time they were asked
+* ix:pending, ix:live           zsets of requests by their deadline or end
+"""
+
+from collections.abc import Sequence
+from typing import Final, TypeAlias
+
+from bot.core.account import Account
+from bot.core.errors import Conflict, TooLate
+from bot.core.events import Event
+from bot.core.identity import Actor, RequestId
+from bot.core.request import Request
+from bot.store.records import listing_of, read_event, read_record, write_event, write_record
+from bot.store.redis_server import Server, Word, due_ms, server_time, stamp_ms
+from bot.usecases.ports import QUEUE_OF, SHOW, Commit, Committed, JobId, Write
+
+# A row of commit.lua: the key it is about, and the words that follow.
+Row: TypeAlias = tuple[str, *tuple[Word, ...]]
+
+# What commit.lua takes for "due now", by the server's clock.
+NOW: Final = ""
+
+
+class RedisLedger:
+    """Ledger in Redis; a commit is one script."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    async def load(self, id_: RequestId) -> Request | None:
+        """See `Ledger.load`."""
+        stored = await self._server.read("HGET", self._server.key("req", id_), "d")
+        return None if stored is None else read_record(Request, stored)
+
+    async def load_account(self, id_: str) -> Account:
+        """See `Ledger.load_account`."""
+        stored = await self._server.read("HGET", self._server.key("acc", id_), "d")
+        return Account(id=id_) if stored is None else read_record(Account, stored)
+
+    async def commit(self, change: Commit) -> Committed:
+        """See `Ledger.commit`."""
+        server = self._server
+        sections = _Rows(server, change).sections()
+        fixed = [server.key(name) for name in ("job", "lease", "log")]
+        args: list[Word] = [change.id, "1" if only_ends(change) else "0"]
+        for rows in sections:
+            args.append(len(rows))
+            args += [word for row in rows for word in row[1:]]
+        status, *time = await server.run(
+            "commit",
+            keys=[
+                *fixed,
+                server.key("req", change.subject),
+                *(row[0] for rows in sections for row in rows),
+            ],
+            args=args,
+        )
+        server.on_time(server_time(*time))
+        return _committed(status)
+
+    async def history(self, id_: RequestId) -> Sequence[Event]:
+        """See `Ledger.history`."""
+        lines = await self._server.read("LRANGE", self._server.key("ev", id_), 0, -1)
+        return [read_event(line) for line in lines]
+
+    async def log(self, after: str = "", *, limit: int = 100) -> Sequence[tuple[str, Event]]:
+        """See `Ledger.log`."""
+        first = f"({after}" if after else "-"
+        found = await self._server.read(
+            "XRANGE", self._server.key("log"), first, "+", "COUNT", limit
+        )
+        return [(cursor.decode(), read_event(line)) for cursor, [_, line] in found]
+
+
+def _committed(status: bytes) -> Committed:
+    match status:
+        case b"stored":
+            return Committed.STORED
+        case b"done":
+            return Committed.DONE_BEFORE
+        case b"conflict":
+            raise Conflict("somebody else changed this first")
+        case _:
+            raise TooLate("the time to decide on this request is over")
+
+
+def only_ends(change: Commit) -> bool:
+    """Return whether `change` ends something and begins nothing.
+
+    Such a commit is stored even when memory is full, so that nothing lives longer because of it.
+    """
+    ends: list[object] = [*change.timers.values(), *change.opens.values(), *change.tokens.values()]
+    new = any(write.expected == 0 for write in change.writes)
+    return bool(ends) and not any(ends) and not new
+
+
+class _Rows:
+    """The rows of commit.lua that one change makes."""
+
+    def __init__(self, server: Server, change: Commit) -> None:
+        self._key = server.key
+        self._change = change
+
+    def sections(self) -> list[list[Row]]:
+        """Return the rows in the order of the script's header."""
+        change, key = self._change, self._key
+        listed, unlisted = self._index()
+        opens = {key("open", id_): until for id_, until in change.opens.items()}
+        tokens = {key("tok", hash_): record for hash_, record in change.tokens.items()}
+        return [
+            [(self._snapshot(write), write.expected) for write in change.writes],
+            [(key("open", id_),) for id_ in change.needs_open],
+            [(self._queue(job), str(job)) for job, due in change.timers.items() if due is None],
+            [(name,) for name, kept in {**opens, **tokens}.items() if kept is None],
+            unlisted,
+            [
+                (self._snapshot(write), write.record.version, write_record(write.record))
+                for write in change.writes
+            ],
+            [(key("ev", event.request), write_event(event)) for event in change.events],
+            self._set(),
+            [
+                *((name, "1", stamp_ms(until)) for name, until in opens.items() if until),
+                *(
+                    (name, write_record(record), stamp_ms(record.expires_at))
+                    for name, record in tokens.items()
+                    if record
+                ),
+            ],
+            listed,
+        ]
+
+    def _snapshot(self, write: Write) -> str:
+        kind = "req" if isinstance(write.record, Request) else "acc"
+        return self._key(kind, write.record.id)
+
+    def _queue(self, job: JobId) -> str:
+        return self._key("due", QUEUE_OF[job.kind])
+
+    def _set(self) -> list[Row]:
+        """Return the jobs to set; the commit id makes each payload differ from the last."""
+        change = self._change
+        timers = {job: due_ms(due) for job, due in change.timers.items() if due is not None}
+        shows = [JobId(SHOW, id_) for id_ in change.show]
+        jobs: list[tuple[JobId, Word]] = [*timers.items(), *((job, NOW) for job in shows)]
+        return [(self._queue(job), str(job), due, change.id) for job, due in jobs]
+
+    def _index(self) -> tuple[list[Row], list[Row]]:
+        """Return the index entries to write and those to remove."""
+        listed: list[Row] = []
+        unlisted: list[Row] = []
+        for write in self._change.writes:
+            if not isinstance(write.record, Request):
+                continue
+            listing = listing_of(write.record)
+            by = self._key("ix", "by", listing.by)
+            listed.append((by, stamp_ms(listing.asked_at), listing.request))
+            for name, until in (("pending", listing.decide_by), ("live", listing.ends_at)):
+                index = self._key("ix", name)
+                if until is None:
+                    unlisted.append((index, listing.request))
+                else:
+                    listed.append((index, stamp_ms(until), listing.request))
+        return listed, unlisted
+
+
+class RedisListings:
+    """Listings in Redis."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    async def of_person(self, who: Actor, *, limit: int = 20) -> Sequence[Request]:
+        """See `Listings.of_person`."""
+        key = self._server.key
+        ids = await self._server.read("ZREVRANGE", key("ix", "by", str(who)), 0, limit - 1)
+        stored = await self._server.read_all(
+            [("HGET", key("req", id_.decode()), "d") for id_ in ids]
+        )
+        return [read_record(Request, record) for record in stored if record is not None]
+
+    async def count_live(self) -> int:
+        """See `Listings.count_live`."""
+        return int(await self._server.read("ZCARD", self._server.key("ix", "live")))
+
+    async def count_pending(self) -> int:
+        """See `Listings.count_pending`."""
+        return int(await self._server.read("ZCARD", self._server.key("ix", "pending")))

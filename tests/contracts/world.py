@@ -1,0 +1,85 @@
+"""What every contract test acts in: all ports on one store, its clock, and a way to wait."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from bot.core.account import Account
+from bot.core.events import Event
+from bot.core.identity import RequestId
+from bot.core.request import Request
+from bot.usecases.ports import (
+    Commit,
+    CommitId,
+    Job,
+    JobId,
+    Jobs,
+    Ledger,
+    Listings,
+    Once,
+    Queue,
+    Receipts,
+    TokenHash,
+    TokenIndex,
+    TokenRecord,
+    Write,
+)
+from tests.builders import REQUEST, TEAM, a_request
+
+# Short enough to wait for on a real server, long enough not to pass by chance.
+MOMENT = timedelta(milliseconds=120)
+LONG = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    ledger: Ledger
+    listings: Listings
+    jobs: Jobs
+    receipts: Receipts
+    tokens: TokenIndex
+    once: Once
+    now: Callable[[], datetime]
+    wait: Callable[[timedelta], Awaitable[None]]
+
+    async def owed(self, queue: Queue = Queue.SAFETY, **options: Any) -> Sequence[Job]:
+        """Claim everything that is due."""
+        options = {"limit": 100, "lease": LONG, **options}
+        return await self.jobs.claim(queue, **options)
+
+
+def change(
+    id_: str,
+    *records: Request | Account,
+    expected: int | None = None,
+    events: Sequence[Event] = (),
+    **parts: Any,
+) -> Commit:
+    """Return a commit of `records`, each one version above what it replaces."""
+    writes = [
+        Write(record=record, expected=record.version - 1 if expected is None else expected)
+        for record in records
+    ]
+    subject = parts.pop("subject", REQUEST)
+    return Commit(id=CommitId(id_), subject=subject, writes=writes, events=events, **parts)
+
+
+def opening(id_: str = "open", **over: Any) -> Commit:
+    """Return the commit that opens a request."""
+    request = a_request(**over)
+    return change(id_, request, subject=request.id, events=(request.asked,))
+
+
+def job(kind: str = "end", request: RequestId = REQUEST) -> JobId:
+    return JobId(kind, request)
+
+
+def token(expires_at: datetime, name: str = "a") -> tuple[TokenHash, TokenRecord]:
+    record = TokenRecord(
+        request=REQUEST,
+        kid="kid-1",
+        answer={"active": True, "exp": 1, "scope": "a b", "sub": f"person:{TEAM}:UANNA"},
+        expires_at=expires_at,
+    )
+    return TokenHash(name * 64), record

@@ -1,0 +1,66 @@
+from datetime import timedelta
+
+import pytest
+
+from bot.store.memory import (
+    MemoryJobs,
+    MemoryLedger,
+    MemoryListings,
+    MemoryOnce,
+    MemoryReceipts,
+    MemoryStore,
+    MemoryTokenIndex,
+)
+from tests.builders import T0
+from tests.contracts.jobs_contract import JobsContract
+from tests.contracts.ledger_contract import LedgerContract
+from tests.contracts.listings_contract import ListingsContract
+from tests.contracts.once_contract import OnceContract
+from tests.contracts.receipts_contract import ReceiptsContract
+from tests.contracts.tokens_contract import TokensContract
+from tests.contracts.world import World
+
+
+class SetClock:
+    def __init__(self) -> None:
+        self.at = T0
+
+    def now(self):
+        return self.at
+
+    async def wait(self, length: timedelta) -> None:
+        self.at += length
+
+
+@pytest.fixture
+def world() -> World:
+    clock = SetClock()
+    store = MemoryStore(clock.now)
+    return World(
+        ledger=MemoryLedger(store),
+        listings=MemoryListings(store),
+        jobs=MemoryJobs(store),
+        receipts=MemoryReceipts(store),
+        tokens=MemoryTokenIndex(store),
+        once=MemoryOnce(store),
+        now=clock.now,
+        wait=clock.wait,
+    )
+
+
+class TestMemoryLedger(LedgerContract): ...
+
+
+class TestMemoryListings(ListingsContract): ...
+
+
+class TestMemoryJobs(JobsContract): ...
+
+
+class TestMemoryReceipts(ReceiptsContract): ...
+
+
+class TestMemoryTokens(TokensContract): ...
+
+
+class TestMemoryOnce(OnceContract): ...
