@@ -7,15 +7,20 @@ guardrails; where no rule holds the answer is no. Form, deed and card use the sa
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import re2
 
 from bot.core.durations import spell
 from bot.core.errors import Invalid
+from bot.core.events import Requested
 from bot.core.identity import Actor
-from bot.core.policy import Chain, Guardrail, Policy, Rule, Verdict
+from bot.core.policy import Chain, Guardrail, Policy, Rule, Verdict, voters_of
 from bot.core.scopes import Bundle, ScopeText, narrowed
+from bot.core.texts import reason_of, ticket_of
+
+# The times in a token are whole seconds (NumericDate, as `bot.core.grant` makes them).
+_SECOND: Final = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +102,7 @@ def checked(
         bundle=bundle,
         scopes=narrowed(bundle, wanted),
         duration=_duration(bundle, duration),
-        reason=_reason(bundle, reason),
+        reason=reason_of(reason, least=max(bundle.reason_min, 1)),
         ticket=_ticket(bundle, ticket),
     )
 
@@ -105,29 +110,64 @@ def checked(
 def _duration(bundle: Bundle, wanted: timedelta | None) -> timedelta:
     if wanted is None:
         return bundle.default_duration
-    if wanted <= timedelta(0):
-        raise Invalid("the duration must be longer than nothing", field="duration")
+    if wanted <= timedelta(0) or wanted % _SECOND:
+        raise Invalid("the duration must be a number of whole seconds", field="duration")
     if wanted > bundle.max_duration:
         most = spell(bundle.max_duration)
         raise Invalid(f"{bundle.name} can be had for {most} at most", field="duration")
     return wanted
 
 
-def _reason(bundle: Bundle, text: str) -> str:
-    reason = text.strip()
-    least = max(bundle.reason_min, 1)
-    if len(reason) < least:
-        raise Invalid(f"say why in at least {least} characters", field="reason")
-    return reason
-
-
 def _ticket(bundle: Bundle, text: str) -> str:
-    ticket = text.strip()
+    ticket = ticket_of(text)
     rule = bundle.ticket
     if rule is None or re2.fullmatch(rule.pattern, ticket):
         return ticket
     wrong = f"{ticket!r} is not a ticket of {bundle.name}" if ticket else "a ticket is needed"
     raise Invalid(f"{wrong}; one looks like {rule.example}", field="ticket")
+
+
+def asked_anew(asked: Requested, bundle: Bundle, *, duration: timedelta) -> Ask:
+    """Return the ask of `asked` if it keeps to the limits that `bundle` has now.
+
+    Raises:
+        Invalid: It does not.
+    """
+    return checked(
+        bundle,
+        by=asked.by,
+        scopes=[text.scope for text in asked.scopes],
+        duration=duration,
+        reason=asked.reason,
+        ticket=asked.ticket,
+    )
+
+
+def why_no_more(asked: Requested, policy: Policy, facts: Facts) -> str | None:
+    """Return why today's `policy` would not have this granted; None if it would.
+
+    Args:
+        facts: Of the requester.
+    """
+    bundle = policy.bundles.get(asked.bundle)
+    if bundle is None:
+        return f"there is no {asked.bundle} any more"
+    if (bundle.resource, bundle.delivery) != (asked.resource, asked.delivery):
+        return f"{asked.bundle} is not what it was"
+    try:
+        ask = asked_anew(asked, bundle, duration=asked.duration)
+    except Invalid as problem:
+        return str(problem)
+    decision = decide_ask(ask, policy, facts)
+    if isinstance(decision, Reject):
+        return "; ".join(decision.reasons)
+    if isinstance(decision, NeedApproval) and not _same_voters(decision.chain, asked):
+        return "others must approve it now"
+    return None
+
+
+def _same_voters(chain: Chain, asked: Requested) -> bool:
+    return voters_of(chain.stages) == voters_of(asked.stages)
 
 
 def decide_ask(ask: Ask, policy: Policy, facts: Facts) -> Decision:

@@ -1,6 +1,7 @@
 """Who acts, and how things are called."""
 
 import hashlib
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NewType
@@ -11,6 +12,7 @@ GrantId = NewType("GrantId", str)
 # Crockford's base 32: no I, L, O or U, so an id can be read out and typed.
 _ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _ID_CHARACTERS: Final = 12  # 60 bits
+_ID: Final = re.compile(f"R-[{_ALPHABET}]{{{_ID_CHARACTERS}}}")
 
 
 class Kind(StrEnum):
@@ -60,6 +62,11 @@ def request_id(delivery: str) -> RequestId:
     number = int(fingerprint("request", delivery), 16)
     letters = [_ALPHABET[(number >> 5 * place) & 31] for place in range(_ID_CHARACTERS)]
     return RequestId("R-" + "".join(letters))
+
+
+def is_request_id(text: str) -> bool:
+    """Return whether `text` could be a request's id; what could not is never looked up."""
+    return _ID.fullmatch(text) is not None
 
 
 def grant_id(request: RequestId) -> GrantId:

@@ -8,6 +8,7 @@ from functools import reduce
 from typing import Final, TypedDict
 
 from bot.core import events as e
+from bot.core.durations import spell
 from bot.core.errors import NotAllowed, TooLate, WrongState
 from bot.core.grant import Close, Grant, prolonged, started, token_spec
 from bot.core.identity import BOT, Actor, RequestId
@@ -28,6 +29,7 @@ from bot.core.moves import (
 from bot.core.permission import Circumstances, why_not
 from bot.core.request import Request, evolve, shown_digest
 from bot.core.states import GrantState, RequestState, is_terminal
+from bot.core.texts import reason_of
 
 # Moves on a request that is still to be decided; all others are moves on its grant.
 _SETTLING: Final = (Approve, Deny, Cancel, Lapse)
@@ -72,6 +74,7 @@ def decide(request: Request, move: Move, *, by: Actor, case: Circumstances) -> t
         NotAllowed: `by` may not move this.
         TooLate: The request's deadline has passed.
         WrongState: The state does not allow this (any more).
+        Invalid: The reason is missing or too long.
     """
     if _is_done(request, move, by):
         return ()
@@ -104,13 +107,18 @@ def _is_done(request: Request, move: Move, by: Actor) -> bool:
         case Warn():
             return grant is not None and grant.state is GrantState.EXPIRING
         case Deliver(jti):
-            return grant is not None and grant.token.jti == jti and grant.delivered_at is not None
+            return grant is not None and _delivered(grant, jti)
         case Scrub(jti):
             return grant is not None and (grant.hidden or grant.token.jti != jti)
         case Extend(extension=extension):
             return grant is not None and extension.request in grant.extensions
         case Reveal():
             return False
+
+
+def _delivered(grant: Grant, jti: str) -> bool:
+    """Return whether nothing is left to deliver: it was, or a newer token took its place."""
+    return grant.token.jti != jti or grant.delivered_at is not None
 
 
 def _closed_by(close: Close | None, by: Actor) -> bool:
@@ -154,7 +162,7 @@ def _facts(request: Request, move: Move, *, by: Actor, case: Circumstances) -> t
         case Approve():
             return _votes(request, by=by, case=case)
         case Deny(reason):
-            return (e.Denied(**common, reason=reason),)
+            return (e.Denied(**common, reason=reason_of(reason, least=1)),)
         case Cancel():
             return (e.Cancelled(**common),)
         case Lapse():
@@ -172,7 +180,7 @@ def _facts(request: Request, move: Move, *, by: Actor, case: Circumstances) -> t
         case End():
             return (e.Ended(**common),)
         case Revoke(reason):
-            return (e.Revoked(**common, reason=reason),)
+            return (e.Revoked(**common, reason=reason_of(reason)),)
 
 
 def _votes(request: Request, *, by: Actor, case: Circumstances) -> tuple[e.Event, ...]:
@@ -197,6 +205,9 @@ def _extends(request: Request, move: Extend, common: _Common, case: Circumstance
         ends_at=end,
         signing=case.signing,
     )
+    if token.expires_at <= grant.ends_at:
+        most = spell(asked.longest)
+        raise WrongState(f"this grant lasts as long as it may already: {most} from now at most")
     return e.Extended(**common, token=token, extension=asked.request)
 
 

@@ -1,6 +1,6 @@
 """The policy as the core sees it: bundles, groups, rules, guardrails, chains."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -47,6 +47,13 @@ class Chain:
     name: str
     stages: tuple[Stage, ...]
     expire_after: timedelta
+
+
+def voters_of(stages: Iterable[Stage]) -> tuple[tuple[frozenset[str], int], ...]:
+    """Return of each stage which groups vote in it, and how many of their people must."""
+    return tuple(
+        (frozenset(group.name for group in stage.approvers), stage.quorum) for stage in stages
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +137,7 @@ class Policy:
 
     def groups_read_for(self, bundle: str) -> tuple[Group, ...]:
         """Return the groups that decide who may ask for `bundle`, each once."""
-        named = [rule.requesters for rule in self.rules_of[bundle]]
-        named += [rail.requesters for rail in self.guardrails_of[bundle]]
+        named = [rule.requesters for rule in self.rules_of.get(bundle, ())]
+        named += [rail.requesters for rail in self.guardrails_of.get(bundle, ())]
         names = {name for names in named for name in names}
         return tuple(self.groups[name] for name in sorted(names))

@@ -10,7 +10,14 @@ from bot.core.grant import Close, Grant, evolve_grant, grant_timers
 from bot.core.identity import Actor, RequestId, fingerprint
 from bot.core.policy import Stage
 from bot.core.scopes import Delivery
-from bot.core.states import NOTES, REQUEST_NEXT, RequestState, Timer, request_after
+from bot.core.states import (
+    NOTES,
+    REQUEST_NEXT,
+    RequestState,
+    Timer,
+    is_terminal,
+    request_after,
+)
 
 _REQUEST_FACTS = frozenset(REQUEST_NEXT[RequestState.PENDING])
 
@@ -68,6 +75,11 @@ class Request:
         """Whether the token stands in the direct message now."""
         grant = self.working_grant
         return grant is not None and not grant.hidden and self.asked.delivery is Delivery.MESSAGE
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing can follow but notes."""
+        return is_terminal(self.state) and (self.grant is None or is_terminal(self.grant.state))
 
     def votes_in(self, stage: int) -> tuple[Actor, ...]:
         """Return who said yes in `stage`, first first."""

@@ -11,6 +11,8 @@ from bot.core.errors import Invalid
 
 # RFC 6749, section 3.3: scope-token = 1*( %x21 / %x23-5B / %x5D-7E )
 _SCOPE_TOKEN: Final = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
+# So much of a wrong scope is said back, in characters.
+_QUOTED: Final = 60
 
 
 class Risk(IntEnum):
@@ -115,7 +117,8 @@ def narrowed(bundle: Bundle, wanted: Sequence[str]) -> tuple[ScopeText, ...]:
     foreign = [scope for scope in wanted if scope not in bundle.scope_names]
     if foreign:
         raise Invalid(
-            f"{bundle.name} has no scope {foreign[0]!r}; it has {', '.join(bundle.scope_names)}",
+            f"{bundle.name} has no scope {foreign[0][:_QUOTED]!r}; "
+            f"it has {', '.join(bundle.scope_names)}",
             field="scopes",
         )
     chosen = tuple(text for text in bundle.scopes if text.scope in wanted)

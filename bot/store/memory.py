@@ -105,10 +105,15 @@ class MemoryLedger:
         found = self._store.records.get(id_)
         return found if isinstance(found, Request) else None
 
-    async def load_account(self, id_: str) -> Account:
-        """See `Ledger.load_account`."""
-        found = self._store.records.get(id_)
-        return found if isinstance(found, Account) else Account(id=id_)
+    async def load_all(
+        self, requests: Sequence[RequestId], accounts: Sequence[str]
+    ) -> tuple[Sequence[Request | None], Sequence[Account]]:
+        """See `Ledger.load_all`."""
+        stored = [self._store.records.get(id_) for id_ in accounts]
+        return [await self.load(id_) for id_ in requests], [
+            found if isinstance(found, Account) else Account(id=id_)
+            for id_, found in zip(accounts, stored, strict=True)
+        ]
 
     async def commit(self, change: Commit) -> Committed:
         """See `Ledger.commit`."""

@@ -90,7 +90,8 @@ class RedisReceipts:
     async def keep(self, job: Job, receipt: Receipt, *, lease: timedelta) -> bool:
         """See `Receipts.keep`."""
         args = (milliseconds(lease), receipt.name, write_record(receipt))
-        return await _as_holder(self._server, "keep", job, ["lease", f"fx:{job.id.request}"], *args)
+        keys = ["lease", f"fx:{job.id.request}", f"req:{job.id.request}"]
+        return await _as_holder(self._server, "keep", job, keys, *args)
 
 
 def _job_id(written: bytes) -> JobId:

@@ -9,9 +9,14 @@ Keys, each behind the prefix (`Server.key`):
 * tok:<sha256>                  token record, exists while the token may be used (PXAT)
 * ix:by:<actor>                 zset of requests by the time they were asked
 * ix:pending, ix:live           zsets of requests by their deadline or end
+
+What is over is kept for a while and then dies by itself: snapshot, history and receipts of a
+request KEEP after its end, a person's list beyond NEWEST. The log is never shortened here: it is
+the record of what happened, and whoever exports it decides about its end.
 """
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Final, TypeAlias
 
 from bot.core.account import Account
@@ -20,11 +25,17 @@ from bot.core.events import Event
 from bot.core.identity import Actor, RequestId
 from bot.core.request import Request
 from bot.store.records import listing_of, read_event, read_record, write_event, write_record
-from bot.store.redis_server import Server, Word, due_ms, server_time, stamp_ms
+from bot.store.redis_server import Server, Word, due_ms, milliseconds, server_time, stamp_ms
 from bot.usecases.ports import QUEUE_OF, SHOW, Commit, Committed, JobId, Write
 
 # A row of commit.lua: the key it is about, and the words that follow.
 Row: TypeAlias = tuple[str, *tuple[Word, ...]]
+
+# How long a request is kept that is over.
+KEEP: Final = timedelta(days=30)
+
+# How many requests of one person are listed.
+NEWEST: Final = 1000
 
 # What commit.lua takes for "due now", by the server's clock.
 NOW: Final = ""
@@ -38,13 +49,22 @@ class RedisLedger:
 
     async def load(self, id_: RequestId) -> Request | None:
         """See `Ledger.load`."""
-        stored = await self._server.read("HGET", self._server.key("req", id_), "d")
-        return None if stored is None else read_record(Request, stored)
+        [[request], _] = await self.load_all([id_], [])
+        return request
 
-    async def load_account(self, id_: str) -> Account:
-        """See `Ledger.load_account`."""
-        stored = await self._server.read("HGET", self._server.key("acc", id_), "d")
-        return Account(id=id_) if stored is None else read_record(Account, stored)
+    async def load_all(
+        self, requests: Sequence[RequestId], accounts: Sequence[str]
+    ) -> tuple[Sequence[Request | None], Sequence[Account]]:
+        """See `Ledger.load_all`."""
+        names = [*(("req", id_) for id_ in requests), *(("acc", id_) for id_ in accounts)]
+        stored = await self._server.read_all(
+            [("HGET", self._server.key(*name), "d") for name in names]
+        )
+        found, counted = stored[: len(requests)], stored[len(requests) :]
+        return [None if record is None else read_record(Request, record) for record in found], [
+            Account(id=id_) if record is None else read_record(Account, record)
+            for id_, record in zip(accounts, counted, strict=True)
+        ]
 
     async def commit(self, change: Commit) -> Committed:
         """See `Ledger.commit`."""
@@ -137,6 +157,25 @@ class _Rows:
                 ),
             ],
             listed,
+            [
+                (self._key("ix", "by", str(request.requester)), NEWEST)
+                for request, is_new in self._requests()
+                if is_new
+            ],
+            [
+                (self._key(kind, request.id), milliseconds(KEEP))
+                for request, _ in self._requests()
+                if request.is_over
+                for kind in ("req", "ev", "fx")
+            ],
+        ]
+
+    def _requests(self) -> list[tuple[Request, bool]]:
+        """Return the requests that are written, each with whether it is new."""
+        return [
+            (write.record, write.expected == 0)
+            for write in self._change.writes
+            if isinstance(write.record, Request)
         ]
 
     def _snapshot(self, write: Write) -> str:
@@ -158,10 +197,8 @@ class _Rows:
         """Return the index entries to write and those to remove."""
         listed: list[Row] = []
         unlisted: list[Row] = []
-        for write in self._change.writes:
-            if not isinstance(write.record, Request):
-                continue
-            listing = listing_of(write.record)
+        for request, _ in self._requests():
+            listing = listing_of(request)
             by = self._key("ix", "by", listing.by)
             listed.append((by, stamp_ms(listing.asked_at), listing.request))
             for name, until in (("pending", listing.decide_by), ("live", listing.ends_at)):

@@ -71,6 +71,8 @@ _ANSWERS: Final = (ResponseError, BusyLoadingError, WrongPassword)
 def connect(url: str) -> Redis:
     """Return a client for a redis://, rediss:// or unix:// URL; it connects at its first command.
 
+    Its own commands wait for their answers as long as it takes; those of `Server` do not.
+
     Raises:
         ValueError: `url` is of no such form.
     """
@@ -78,11 +80,15 @@ def connect(url: str) -> Redis:
         url,
         max_connections=CONNECTIONS,
         timeout=DEADLINE_S,
-        socket_timeout=DEADLINE_S,
         socket_connect_timeout=CONNECT_S,
     )
-    # What follows relies on these, so no option of the URL changes them.
-    pool.connection_kwargs |= {"protocol": 2, "retry": Retry(NoBackoff(), 0)}
+    # What follows relies on these, so no option of the URL changes them. With a time-out of its
+    # own, redis-py sends through asyncio.wait_for, which loses cancellations before Python 3.12.
+    pool.connection_kwargs |= {
+        "protocol": 2,
+        "retry": Retry(NoBackoff(), 0),
+        "socket_timeout": None,
+    }
     return Redis.from_pool(pool)
 
 

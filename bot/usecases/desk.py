@@ -8,15 +8,15 @@ from typing import Final
 import structlog
 
 from bot.core import events as e
-from bot.core.account import Account, account_of_bundle, with_grant, without_grant
+from bot.core.account import Account
 from bot.core.errors import BotError, Conflict, NotAllowed, NotFound, TooLate, Unavailable
 from bot.core.grant import Signing
-from bot.core.identity import BOT, Actor, RequestId, fingerprint
+from bot.core.identity import BOT, Actor, RequestId, fingerprint, is_request_id
 from bot.core.lifecycle import decide
 from bot.core.moves import Extend, Lapse, Move
 from bot.core.permission import Circumstances
 from bot.core.request import Request
-from bot.usecases.commits import Step, commit_of
+from bot.usecases.commits import Opening, Step, commit_of, counted_in, recounted
 from bot.usecases.ports import (
     Clock,
     Commit,
@@ -34,6 +34,8 @@ log = structlog.get_logger()
 
 # Rivals on one request; twenty clicks at once need about as many turns at the worst.
 TRIES: Final = 30
+
+_CROWDED: Final = "too many people are acting on this at once"
 
 # One refused click a minute of each person is told in the thread.
 REFUSALS_EVERY: Final = timedelta(minutes=1)
@@ -86,9 +88,9 @@ class Desk:
         Raises:
             NotFound: There never was one.
         """
-        request = await self._ledger.load(id_)
+        request = await self._ledger.load(id_) if is_request_id(id_) else None
         if request is None:
-            raise NotFound(f"there is no request {id_}", hint="see /jit list for yours")
+            raise NotFound(f"there is no request {id_[:20]!a}", hint="see /jit list for yours")
         return request
 
     async def carry_out(
@@ -125,7 +127,37 @@ class Desk:
             except TooLate:
                 await self._lapse(id_)
                 raise
-        raise Conflict("too many people are acting on this at once", hint="try again")
+        raise Conflict(_CROWDED, hint="try again")
+
+    async def open(self, opening: Opening, *, case: Circumstances) -> Outcome:
+        """Store a new request; one that is there already is left as it is.
+
+        Raises:
+            NotAllowed: A limit is reached.
+            WrongState, TooLate: It would prolong what cannot be prolonged (any more).
+            Conflict, Unavailable: See `carry_out`.
+        """
+        step, limited = opening.step, opening.limited_in
+        extends = step.after.asked.extends
+        ids = [step.after.id, *([extends] if extends is not None else [])]
+        # Where nothing limits it, the commit alone can tell whether it is new.
+        must_look = bool(limited) or extends is not None
+        for _ in range(TRIES):
+            requests, accounts = (
+                await self._ledger.load_all(ids, limited) if must_look else ((), ())
+            )
+            found, *originals = requests or (None,)
+            if found is not None:
+                return Outcome(request=found, events=())
+            prolonged = [_prolonged(each, step.after.asked, case=case) for each in originals]
+            steps = [step, *(prolonged if step.approves else ())]
+            counted = [opening.counted(account) for account in accounts]
+            try:
+                id_of_commit = CommitId(fingerprint("open", step.after.id))
+                return await self.commit(id_of_commit, steps, accounts=counted)
+            except Conflict:
+                must_look = True
+        raise Conflict(_CROWDED, hint="try again")
 
     async def commit(
         self, id_: CommitId, steps: Sequence[Step], *, accounts: Sequence[Account]
@@ -158,47 +190,29 @@ class Desk:
     async def _steps(
         self, request: Request, events: tuple[e.Event, ...], *, by: Actor, case: Circumstances
     ) -> list[Step]:
-        """Return what happens to `request`, and to the one that its approval prolongs."""
-        steps = [Step(request, events, people=by != BOT)]
-        extends = request.asked.extends
-        if extends is not None and any(isinstance(event, e.Approved) for event in events):
-            steps.append(await self.extension_of(extends, request.asked, case=case))
-        return steps
-
-    async def extension_of(
-        self, id_: RequestId, extension: e.Requested, *, case: Circumstances
-    ) -> Step:
-        """Return what an approved `extension` does to the request it prolongs.
+        """Return what happens to `request`, and to the one that its approval prolongs.
 
         Raises:
             WrongState, TooLate: There is nothing left to prolong.
         """
-        original = await self.load(id_)
-        move = Extend(extension)
-        return Step(original, decide(original, move, by=BOT, case=case))
+        step, extends = Step(request, events, people=by != BOT), request.asked.extends
+        if extends is None or not step.approves:
+            return [step]
+        return [step, _prolonged(await self.load(extends), request.asked, case=case)]
 
     async def _accounts(self, steps: Sequence[Step]) -> list[Account]:
-        """Return the bundle's account where a grant that counts in it starts or ends."""
-        changed = []
-        for step in steps:
-            before = step.before is not None and step.before.working_grant is not None
-            account = await self.counted(step.after, was_live=before)
-            changed += [account] if account else []
-        return changed
-
-    async def counted(self, request: Request, *, was_live: bool) -> Account | None:
-        """Return the bundle's account if `request` must be counted in or out.
+        """Return the accounts of bundles in which a grant starts or ends to count.
 
         Raises:
             NotAllowed: As many grants as the bundle allows are live already.
         """
-        cap, is_live = request.asked.active_total, request.working_grant is not None
-        if cap is None or is_live == was_live:
-            return None
-        account = await self._ledger.load_account(account_of_bundle(request.asked.bundle))
-        if is_live:
-            return with_grant(account, request.asked.bundle, request.id, cap=cap)
-        return without_grant(account, request.id)
+        counting = [(step, name) for step in steps if (name := counted_in(step)) is not None]
+        if not counting:
+            return []
+        _, accounts = await self._ledger.load_all((), [name for _, name in counting])
+        return [
+            recounted(account, step) for (step, _), account in zip(counting, accounts, strict=True)
+        ]
 
     async def _lapse(self, id_: RequestId) -> None:
         """Let the request lapse now: somebody came too late, so they should see it on the card."""
@@ -229,3 +243,14 @@ class Desk:
                 await self.commit(id_of_commit, [step], accounts=())
         except BotError as problem:
             log.warning("refusal.not_told", request=id_, by=str(by), code=problem.code)
+
+
+def _prolonged(original: Request | None, extension: e.Requested, *, case: Circumstances) -> Step:
+    """Return what an approved `extension` does to the request that it prolongs.
+
+    Raises:
+        NotFound, WrongState, TooLate: There is nothing left to prolong.
+    """
+    if original is None:
+        raise NotFound("what this would prolong is no more")
+    return Step(original, decide(original, Extend(extension), by=BOT, case=case))

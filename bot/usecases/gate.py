@@ -47,7 +47,7 @@ class Gate:
         standing = await self._directory.standing(request.requester, fresh=True)
         if standing is not Standing.MEMBER:
             why = _TURNED_AWAY[standing]
-            raise NotAllowed(f"nothing can be granted to <@{request.requester.id}>: {why}")
+            raise NotAllowed(f"nothing can be granted to whoever asked for this: {why}")
 
     async def groups_asking(self, who: Actor, bundle: str, policy: Policy) -> frozenset[str]:
         """Return which of the groups that decide who may ask for `bundle` `who` is in."""

@@ -140,8 +140,13 @@ class Ledger(Protocol):
     async def load(self, id_: RequestId) -> Request | None:
         """Return the latest snapshot, or None if there never was one."""
 
-    async def load_account(self, id_: str) -> Account:
-        """Return the latest snapshot; an empty account of version 0 if there is none."""
+    async def load_all(
+        self, requests: Sequence[RequestId], accounts: Sequence[str]
+    ) -> tuple[Sequence[Request | None], Sequence[Account]]:
+        """Return the latest snapshots of both, in the order asked, in one round trip.
+
+        A request that never was is None; an account that never was is empty, of version 0.
+        """
 
     async def commit(self, change: Commit) -> Committed:
         """Store all of `change` in one step.

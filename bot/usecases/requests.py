@@ -1,20 +1,29 @@
 """What people do with requests: open one, act on one, prolong a grant, look one up."""
 
-from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
 
 from bot.core import events as e
-from bot.core.account import account_of_person, with_ask
 from bot.core.client import Client
-from bot.core.decision import Allow, Ask, Decision, Facts, NeedApproval, Reject, checked, decide_ask
+from bot.core.decision import (
+    Allow,
+    Ask,
+    Facts,
+    asked_anew,
+    checked,
+    decide_ask,
+    why_no_more,
+)
 from bot.core.errors import Conflict, NotAllowed, NotFound, Refused
 from bot.core.identity import BOT, Actor, Kind, RequestId, fingerprint, request_id
-from bot.core.lifecycle import opened
+from bot.core.lifecycle import decide, opened
 from bot.core.moves import Deliver, Move, Reveal, Revoke
+from bot.core.opening import requested, settled
+from bot.core.permission import Circumstances
 from bot.core.policy import Policy
 from bot.core.request import Request
-from bot.usecases.commits import Step
-from bot.usecases.desk import TRIES, Desk
+from bot.usecases.commits import Opening, Step
+from bot.usecases.desk import Desk
 from bot.usecases.gate import Gate, bundle_named
 from bot.usecases.ports import CommitId, Ledger, Listings
 from bot.usecases.wishes import Outcome, Wish
@@ -70,7 +79,6 @@ class Requests:
             reason=wish.reason,
             ticket=wish.ticket,
         )
-        await self._gate.channel_must_do(bundle)
         return await self._open(request_id(delivery), ask, policy)
 
     async def extend(self, id_: RequestId, *, by: Actor, delivery: str) -> Outcome:
@@ -84,12 +92,11 @@ class Requests:
             WrongState: There is nothing left to prolong.
             Unavailable: Nothing was recorded.
         """
-        await self._gate.admit(by)
         original = await self._desk.load(id_)
-        if by != original.requester:
-            refusal = NotAllowed("only the person who asked can extend this")
-            await self._desk.note_refusal(id_, "extend", by=by, why=refusal, delivery=delivery)
-            raise refusal
+        async with self._refusals_told(original, "extend", by=by, delivery=delivery):
+            await self._gate.admit(by)
+            if by != original.requester:
+                raise NotAllowed("only the person who asked can extend this")
         grant = original.grant
         number = len(grant.tokens) if grant is not None else 0
         extension = request_id(f"extend:{id_}:{number}")
@@ -103,29 +110,19 @@ class Requests:
     async def _open(
         self, id_: RequestId, ask: Ask, policy: Policy, *, prolongs: Request | None = None
     ) -> Outcome:
+        await self._gate.channel_must_do(ask.bundle)
         groups = await self._gate.groups_asking(ask.by, ask.bundle.name, policy)
-        await self._gate.admit(ask.by, fresh=True)
-        for _ in range(TRIES):
-            found = await self._ledger.load(id_)
-            if found is not None:
-                return Outcome(request=found, events=())
-            case = self._desk.circumstances()
-            decision = decide_ask(ask, policy, Facts(now=case.now, groups=groups))
-            asked = _requested(id_, ask, decision, now=case.now, prolongs=prolongs)
-            steps = [Step(None, opened(asked, settled=_settled(decision), case=case))]
-            if prolongs is not None and isinstance(decision, Allow):
-                steps.append(await self._desk.extension_of(prolongs.id, asked, case=case))
-            account = await self._ledger.load_account(account_of_person(ask.by))
-            cap = ask.bundle.limits.per_user_per_day
-            accounts = [with_ask(account, ask.bundle.name, at=case.now, cap=cap)]
-            counted = await self._desk.counted(steps[0].after, was_live=False)
-            accounts += [counted] if counted else []
-            try:
-                id_of_commit = CommitId(fingerprint("open", id_))
-                return await self._desk.commit(id_of_commit, steps, accounts=accounts)
-            except Conflict:
-                continue
-        raise Conflict("too many people are acting on this at once", hint="try again")
+        case = self._desk.circumstances()
+        decision = decide_ask(ask, policy, Facts(now=case.now, groups=groups))
+        if isinstance(decision, Allow):
+            await self._gate.admit(ask.by, fresh=True)
+        asked = requested(id_, ask, decision, now=case.now, prolongs=prolongs)
+        step = Step(None, opened(asked, settled=settled(decision), case=case))
+        opening = Opening(step=step, cap=ask.bundle.limits.per_user_per_day)
+        outcome = await self._desk.open(opening, case=case)
+        if outcome.request.requester != ask.by:
+            raise Conflict("another request has this one's id", hint="try again")
+        return outcome
 
     async def move(self, id_: RequestId, move: Move, *, by: Actor, delivery: str) -> Outcome:
         """Carry out a person's move.
@@ -134,28 +131,69 @@ class Requests:
             NotFound: There is no such request.
             NotAllowed: The rules say no; the refusal is told in the request's thread.
             WrongState, TooLate: It cannot be done (any more).
+            Invalid: A text in it is missing or too long.
             Unavailable: Nothing was recorded; with OutcomeUnknown that is not known.
         """
         request = await self._desk.load(id_)
-        name = type(move).__name__.lower()
-        try:
-            await self._gate.admit(by)
-            groups = await self._gate.groups_acting(by, request, self.policy)
+        async with self._refusals_told(request, _name(move), by=by, delivery=delivery):
             return await self._desk.carry_out(
                 id_,
                 move,
                 by=by,
-                case=self._desk.circumstances(groups=groups),
-                commit_id=_commit_id(delivery, move, id_),
-                check=self._requester_still_there,
+                case=await self._case(request, by),
+                commit_id=_commit_id(delivery, move, id_, by),
+                check=self._still_right,
             )
+
+    async def may(self, id_: RequestId, move: Move, *, by: Actor, delivery: str) -> Request:
+        """Return the request if `by` could carry out `move` now; nothing is changed.
+
+        Raises:
+            Refused, Unavailable: As `move` does; a refusal is told in the thread alike.
+        """
+        request = await self._desk.load(id_)
+        async with self._refusals_told(request, _name(move), by=by, delivery=delivery):
+            decide(request, move, by=by, case=await self._case(request, by))
+        return request
+
+    async def _case(self, request: Request, by: Actor) -> Circumstances:
+        """Return the circumstances of a move of `by`.
+
+        Raises:
+            NotAllowed: `by` may not use the bot.
+            Unavailable: Slack did not answer.
+        """
+        await self._gate.admit(by)
+        groups = await self._gate.groups_acting(by, request, self.policy)
+        return self._desk.circumstances(groups=groups)
+
+    @asynccontextmanager
+    async def _refusals_told(
+        self, request: Request, move: str, *, by: Actor, delivery: str
+    ) -> AsyncGenerator[None, None]:
+        try:
+            yield
         except NotAllowed as refusal:
-            await self._desk.note_refusal(id_, name, by=by, why=refusal, delivery=delivery)
+            await self._desk.note_refusal(request.id, move, by=by, why=refusal, delivery=delivery)
             raise
 
-    async def _requester_still_there(self, request: Request, events: Sequence[e.Event]) -> None:
-        if any(isinstance(event, e.Approved) for event in events):
-            await self._gate.admit_requester(request)
+    async def _still_right(self, request: Request, events: Sequence[e.Event]) -> None:
+        """Return if what is approved would be granted by today's policy, to somebody still here.
+
+        Raises:
+            NotAllowed: The policy, or the requester's place in it, has changed since the ask.
+            Unavailable: Slack did not answer.
+        """
+        if not any(isinstance(event, e.Approved) for event in events):
+            return
+        await self._gate.admit_requester(request)
+        policy, asked = self.policy, request.asked
+        groups = await self._gate.groups_asking(asked.by, asked.bundle, policy)
+        why = why_no_more(asked, policy, Facts(now=events[0].at, groups=groups))
+        if why is not None:
+            raise NotAllowed(
+                f"this cannot be granted any more: {why}", hint="it must be asked anew"
+            )
 
     async def reveal(self, id_: RequestId, *, by: Actor, delivery: str) -> str:
         """Return the newest token of the grant, to be shown to `by`; told in the thread.
@@ -182,7 +220,7 @@ class Requests:
             move,
             by=by,
             case=self._desk.circumstances(resources=caller.resources),
-            commit_id=_commit_id(delivery, move, id_),
+            commit_id=_commit_id(delivery, move, id_, by),
         )
 
     async def deliver(self, id_: RequestId, jti: str) -> None:
@@ -198,12 +236,22 @@ class Requests:
         except Refused:
             return
 
+    async def load(self, id_: RequestId) -> Request:
+        """Return a request, for the bot's own use.
+
+        Raises:
+            NotFound: There never was one.
+        """
+        return await self._desk.load(id_)
+
     async def find(self, id_: RequestId, *, by: Actor) -> Request:
         """Return a request that `by` made or has a say in.
 
         Raises:
             NotFound: There is none that `by` may see.
+            NotAllowed: `by` may not use the bot.
         """
+        await self._gate.admit(by)
         request = await self._desk.load(id_)
         if request.requester != by:
             groups = await self._gate.groups_acting(by, request, self.policy)
@@ -212,18 +260,21 @@ class Requests:
         return request
 
     async def mine(self, by: Actor) -> Sequence[Request]:
-        """Return the requests of `by`, newest first."""
+        """Return the requests of `by`, newest first.
+
+        Raises:
+            NotAllowed: `by` may not use the bot.
+        """
+        await self._gate.admit(by)
         return await self._listings.of_person(by)
 
 
-def _commit_id(delivery: str, move: Move, id_: RequestId) -> CommitId:
-    return CommitId(fingerprint("move", delivery, type(move).__name__, id_))
+def _name(move: Move) -> str:
+    return type(move).__name__.lower()
 
 
-def _settled(decision: Decision) -> type[e.Approved | e.Denied] | None:
-    if isinstance(decision, Allow):
-        return e.Approved
-    return e.Denied if isinstance(decision, Reject) else None
+def _commit_id(delivery: str, move: Move, id_: RequestId, by: Actor) -> CommitId:
+    return CommitId(fingerprint("move", delivery, _name(move), id_, str(by)))
 
 
 def _asked_again(original: Request, policy: Policy) -> Ask:
@@ -235,52 +286,6 @@ def _asked_again(original: Request, policy: Policy) -> Ask:
     asked = original.asked
     try:
         bundle = bundle_named(policy, asked.bundle)
-        return checked(
-            bundle,
-            by=original.requester,
-            scopes=[text.scope for text in asked.scopes],
-            duration=min(asked.duration, bundle.max_duration),
-            reason=asked.reason,
-            ticket=asked.ticket,
-        )
+        return asked_anew(asked, bundle, duration=min(asked.duration, bundle.max_duration))
     except Refused as problem:
         raise NotAllowed(f"this cannot be extended: {problem}", hint="ask anew") from None
-
-
-def _requested(
-    id_: RequestId, ask: Ask, decision: Decision, *, now: datetime, prolongs: Request | None
-) -> e.Requested:
-    bundle = ask.bundle
-    chain = decision.chain if isinstance(decision, NeedApproval) else None
-    patience = chain.expire_after if chain is not None else timedelta(0)
-    return e.Requested(
-        request=id_,
-        at=now,
-        by=ask.by,
-        bundle=bundle.name,
-        title=bundle.title,
-        risk=bundle.risk,
-        resource=bundle.resource,
-        delivery=bundle.delivery,
-        channel=bundle.channel,
-        owner=bundle.owner,
-        scopes=ask.scopes,
-        left_out=len(bundle.scopes) - len(ask.scopes),
-        duration=ask.duration,
-        longest=bundle.max_duration,
-        active_total=bundle.limits.active_total if prolongs is None else None,
-        reason=ask.reason,
-        ticket=ask.ticket,
-        rule=decision.rule,
-        reasons=decision.reasons,
-        digest=decision.digest,
-        stages=chain.stages if chain is not None else (),
-        deadline=_deadline(now, patience, prolongs),
-        extends=prolongs.id if prolongs is not None else None,
-    )
-
-
-def _deadline(now: datetime, patience: timedelta, prolongs: Request | None) -> datetime:
-    """Return when people must have decided; nothing can be prolonged after its end."""
-    grant = prolongs.working_grant if prolongs is not None else None
-    return min(now + patience, grant.ends_at) if grant is not None else now + patience

@@ -5,13 +5,13 @@ from datetime import timedelta
 from typing import Final
 
 from bot.core.errors import NotFound
-from bot.core.request import Request
+from bot.core.request import Request, replay
 from bot.usecases.ports import Clock, Job, Ledger, Messenger, Receipts, Story
 from bot.usecases.requests import Requests
 from bot.usecases.tokens import Mint
 
 # A holder renews its lease while it works, so a dead one's work is taken over this soon.
-LEASE: Final = timedelta(seconds=5)
+LEASE: Final = timedelta(seconds=3)
 
 
 def token_message(number: int) -> str:
@@ -59,19 +59,20 @@ class Shows:
                 await self._requests.deliver(story.request.id, grant.token.jti)
 
     async def _story(self, job: Job) -> Story:
-        id_ = job.id.request
-        request = await self._ledger.load(id_)
-        if request is None:
-            raise NotFound(f"there is no request {id_} to show")
+        history = await self._ledger.history(job.id.request)
+        if not history:
+            raise NotFound(f"there is no request {job.id.request} to show")
+        # Not the snapshot: another commit may lie between two reads.
+        request = replay(history)
         return Story(
             request=request,
-            history=await self._ledger.history(id_),
+            history=history,
             token=self._readable_token(request),
             now=self._clock.now(),
         )
 
     def _readable_token(self, request: Request) -> str | None:
         grant = request.working_grant
-        if grant is None or not request.token_is_readable:
+        if grant is None or not request.token_is_readable or not self._mint.knows(grant.token):
             return None
         return self._mint.token(grant.token)

@@ -1,15 +1,18 @@
 """What the clock does: lapse, remind, scrub, end. Each a move by the bot at the claim's time."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import assert_never
 
 import structlog
 
-from bot.core.errors import NotFound, Refused
+from bot.core.errors import NotFound, Refused, WrongState
+from bot.core.events import Event
 from bot.core.identity import BOT, RequestId, fingerprint
 from bot.core.moves import End, Lapse, Move, Scrub, Warn
+from bot.core.request import Request, timers
 from bot.core.states import Timer
-from bot.usecases.desk import Desk
+from bot.usecases.desk import Check, Desk
 from bot.usecases.ports import CommitId, Job
 
 log = structlog.get_logger()
@@ -35,6 +38,7 @@ class Timers:
                 by=BOT,
                 case=replace(self._desk.circumstances(), now=job.now),
                 commit_id=CommitId(fingerprint("timer", str(job.id), job.payload)),
+                check=_is_due(timer, job),
             )
         except (Refused, NotFound) as pointless:
             log.info("timer.pointless", job=str(job.id), why=pointless.code)
@@ -52,3 +56,17 @@ class Timers:
                 return Scrub(grant.token.jti if grant is not None else "")
             case _:
                 assert_never(timer)
+
+
+def _is_due(timer: Timer, job: Job) -> Check:
+    """Return a check that the request still owes `timer` at the time of the claim.
+
+    Between claim and deed an extension may have set it anew, for later or for another token.
+    """
+
+    async def check(request: Request, _: Sequence[Event]) -> None:
+        due = timers(request).get(timer)
+        if due is None or due > job.now:
+            raise WrongState(f"the time of {job.id} has not come")
+
+    return check

@@ -76,7 +76,7 @@ class Worker:
 
     def soon(self, request: RequestId) -> None:
         """Show `request` at once if nobody else does; a worker will in any case."""
-        if not self._stopping.is_set():
+        if not self._stopping.is_set() and len(self._tasks) < AT_ONCE:
             self._spawn(self._show_now(JobId(SHOW, request)))
 
     async def _show_now(self, id_: JobId) -> None:
@@ -117,12 +117,19 @@ class Worker:
     async def _do(self, job: Job) -> None:
         late_s = max((job.now - job.due).total_seconds(), 0.0)
         self._metrics.observe("jit_job_lag_seconds", late_s, queue=self._queue)
-        renewing = asyncio.create_task(self._renew(job))
+        handling = asyncio.create_task(self._handled(job))
+        holding = asyncio.create_task(self._renew_until_lost(job))
         try:
-            outcome = await self._handled(job)
+            await asyncio.wait((handling, holding), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            renewing.cancel()
+            lost = not handling.done()
+            for task in (handling, holding):
+                task.cancel()
+            await asyncio.wait((handling, holding))
             self._nudge.set()  # it may be due again already, or have made room
+        if lost:
+            log.warning("job.lost", job=str(job.id), attempt=job.attempt)
+        outcome = "lost" if handling.cancelled() else handling.result()
         self._metrics.count("jit_jobs_total", kind=job.id.kind, outcome=outcome)
 
     async def _handled(self, job: Job) -> str:
@@ -143,15 +150,20 @@ class Worker:
     async def _give_back(self, job: Job, outcome: str, delay: timedelta) -> str:
         try:
             await self._jobs.postpone(job, delay=delay)
-        except BotError as problem:
-            log.warning("job.left_to_lease", job=str(job.id), code=problem.code)
+        except Exception:  # its lease ends by itself
+            log.exception("job.left_to_lease", job=str(job.id))
         return outcome
 
-    async def _renew(self, job: Job) -> None:
-        while True:
+    async def _renew_until_lost(self, job: Job) -> None:
+        """Return when `job` is another's, or may be: whoever handles it must stop then."""
+        loop = asyncio.get_running_loop()
+        held_until = loop.time() + LEASE.total_seconds()
+        while loop.time() < held_until:
             await asyncio.sleep(RENEW_EVERY_S)
+            asked_at = loop.time()
             try:
                 if not await self._jobs.renew(job, lease=LEASE):
                     return
+                held_until = asked_at + LEASE.total_seconds()
             except BotError as problem:
                 log.warning("job.not_renewed", job=str(job.id), code=problem.code)

@@ -9,7 +9,8 @@ SHOW = JobId("show", REQUEST)
 
 
 async def set_timer(world: World, after: timedelta | None, *, id_: str, kind: str = "end") -> None:
-    due = None if after is None else world.now() + after
+    # Due times are rounded up to a millisecond: "now" is put a little before.
+    due = None if after is None else world.now() + (after or -MOMENT / 10)
     await world.ledger.commit(change(id_, timers={job(kind): due}))
 
 

@@ -32,13 +32,21 @@ class LedgerContract:
         stored = await world.ledger.commit(change("c", request, account, expected=0))
         assert stored is Committed.STORED
         assert await world.ledger.load(REQUEST) == request
-        assert await world.ledger.load_account(str(ANNA)) == account
+        assert await world.ledger.load_all([REQUEST], [str(ANNA)]) == ([request], [account])
 
     async def test_what_never_was_is_none_or_an_empty_account(self, world: World) -> None:
         assert await world.ledger.load(REQUEST) is None
-        assert await world.ledger.load_account("bundle:x") == Account(id="bundle:x")
+        assert await world.ledger.load_all([], ["x"]) == ([], [Account(id="x")])
         assert await world.ledger.history(REQUEST) == []
         assert await world.ledger.log() == []
+
+    async def test_snapshots_are_loaded_together_in_the_order_asked(self, world: World) -> None:
+        account = Account(id="bundle:x", live=frozenset({REQUEST}), version=1)
+        await world.ledger.commit(opening())
+        await world.ledger.commit(change("c", account, subject=REQUEST))
+        found = await world.ledger.load_all([OTHER, REQUEST], ["bundle:y", "bundle:x"])
+        assert found == ([None, a_request()], [Account(id="bundle:y"), account])
+        assert await world.ledger.load_all([], []) == ([], [])
 
     async def test_a_stale_version_stores_nothing_at_all(self, world: World) -> None:
         await world.ledger.commit(opening())
@@ -81,7 +89,7 @@ class LedgerContract:
         fresh = replace(stale, version=1)
         await world.ledger.commit(change("d", new, fresh))
         assert await world.ledger.load(OTHER) == new
-        assert await world.ledger.load_account("bundle:x") == fresh
+        assert await world.ledger.load_all([], ["bundle:x"]) == ([], [fresh])
 
     async def test_what_exists_cannot_be_opened_again(self, world: World) -> None:
         await world.ledger.commit(opening())

@@ -115,7 +115,7 @@ asks = st.builds(
 EXTENSION = asked(request=RequestId("R-BBBBBBBBBBBB"), extends=RequestId("R-AAAAAAAAAAAA"))
 moves: st.SearchStrategy[Move] = st.one_of(
     st.just(Approve()),
-    st.builds(Deny, st.text(max_size=5)),
+    st.builds(Deny, st.text(min_size=1, max_size=5)),
     st.just(Cancel()),
     st.just(Lapse()),
     st.sampled_from([Deliver(f"G-AAAAAAAAAAAA.{n}") for n in (1, 2)]),
@@ -269,7 +269,7 @@ ROLES = {
 }
 ALLOWED = {
     (Approve(), "approver"),
-    (Deny(), "approver"),
+    (Deny("no"), "approver"),
     (Cancel(), "requester"),
     (Lapse(), "bot"),
     (Deliver("G-AAAAAAAAAAAA.1"), "bot"),

@@ -13,6 +13,8 @@
 --   set        <queue> job due payload           due in ms; "" is now
 --   permitted  <permission or token> value until in ms
 --   listed     <index> score request
+--   newest     <index> how many to leave in it
+--   fading     <any> left in ms
 -- Returns {"stored" | "done" | "conflict" | "late", seconds, microseconds}: the server's TIME.
 --   done: this commit was stored before, whatever happened since; conflict: a version moved on;
 --   late: a permission is gone.
@@ -69,5 +71,7 @@ rows(function(queue)
 end)
 rows(function(permitted) call('SET', permitted, arg(), 'PXAT', arg()) end)
 rows(function(index) call('ZADD', index, arg(), arg()) end)
+rows(function(index) call('ZREMRANGEBYRANK', index, 0, -1 - arg()) end)
+rows(function(fading) call('PEXPIRE', fading, arg()) end)
 
 return {'stored', time[1], time[2]}

@@ -1,0 +1,59 @@
+"""From what policy says to an ask, to the first facts of a request."""
+
+from datetime import datetime, timedelta
+
+from bot.core import events as e
+from bot.core.decision import Allow, Ask, Decision, NeedApproval, Reject
+from bot.core.identity import RequestId
+from bot.core.request import Request
+
+
+def requested(
+    id_: RequestId, ask: Ask, decision: Decision, *, now: datetime, prolongs: Request | None
+) -> e.Requested:
+    """Return the ask as it is kept, with the decision.
+
+    Args:
+        prolongs: The request whose grant is to go on; None for a grant of its own.
+    """
+    bundle = ask.bundle
+    chain = decision.chain if isinstance(decision, NeedApproval) else None
+    patience = chain.expire_after if chain is not None else timedelta(0)
+    return e.Requested(
+        request=id_,
+        at=now,
+        by=ask.by,
+        bundle=bundle.name,
+        title=bundle.title,
+        risk=bundle.risk,
+        resource=bundle.resource,
+        delivery=bundle.delivery,
+        channel=bundle.channel,
+        owner=bundle.owner,
+        scopes=ask.scopes,
+        left_out=len(bundle.scopes) - len(ask.scopes),
+        duration=ask.duration,
+        longest=bundle.max_duration,
+        active_total=bundle.limits.active_total if prolongs is None else None,
+        reason=ask.reason,
+        ticket=ask.ticket,
+        rule=decision.rule,
+        reasons=decision.reasons,
+        digest=decision.digest,
+        stages=chain.stages if chain is not None else (),
+        deadline=_deadline(now, patience, prolongs),
+        extends=prolongs.id if prolongs is not None else None,
+    )
+
+
+def _deadline(now: datetime, patience: timedelta, prolongs: Request | None) -> datetime:
+    """Return when people must have decided; nothing can be prolonged after its end."""
+    grant = prolongs.working_grant if prolongs is not None else None
+    return min(now + patience, grant.ends_at) if grant is not None else now + patience
+
+
+def settled(decision: Decision) -> type[e.Approved | e.Denied] | None:
+    """Return how policy settled the request at once; None when people decide."""
+    if isinstance(decision, Allow):
+        return e.Approved
+    return e.Denied if isinstance(decision, Reject) else None

@@ -1,0 +1,87 @@
+"""Answers in JSON, and the one table of errors."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+import structlog
+from aiohttp import hdrs, web
+
+from bot.core.errors import Conflict, Unavailable
+
+log = structlog.get_logger()
+
+# RFC 6749, section 5.2: "MUST NOT include characters outside the set %x20-21 / %x23-5B / %x5D-7E".
+_NOT_IN_DESCRIPTIONS: Final = re.compile(r"[^\x20\x21\x23-\x5B\x5D-\x7E]+")
+
+# Seconds, for those who ask again when a part that we need is away.
+RETRY_AFTER_S: Final = 2
+
+
+class InvalidRequest(Exception):
+    """The request is malformed; `str(problem)` says how."""
+
+
+class InvalidClient(Exception):
+    """The client is not known, or did not prove who it is.
+
+    Attributes:
+        challenge: It used the header Authorization, so the answer names the scheme to use.
+    """
+
+    def __init__(self, sentence: str, *, challenge: bool) -> None:
+        super().__init__(sentence)
+        self.challenge = challenge
+
+
+# Status and error code (RFC 6749, section 5.2; 4.1.2.1 for the last). The nearest class decides;
+# an error that is not here is a fault of ours.
+ERRORS: Final[Mapping[type[BaseException], tuple[int, str]]] = {
+    InvalidRequest: (400, "invalid_request"),
+    InvalidClient: (401, "invalid_client"),
+    web.HTTPNotFound: (404, "not_found"),
+    web.HTTPMethodNotAllowed: (405, "method_not_allowed"),
+    web.HTTPRequestTimeout: (408, "invalid_request"),
+    web.HTTPRequestEntityTooLarge: (413, "invalid_request"),
+    Conflict: (503, "temporarily_unavailable"),
+    Unavailable: (503, "temporarily_unavailable"),
+}
+_FAULT: Final = (500, "server_error")
+
+
+def answer(
+    content: Any, *, status: int = 200, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    """Return `content` in JSON."""
+    return web.Response(
+        body=json.dumps(content, separators=(",", ":")).encode(),
+        status=status,
+        headers=headers,
+        content_type="application/json",
+    )
+
+
+def answer_to(problem: Exception) -> web.Response:
+    """Return what is answered when `problem` was raised; a fault of ours is logged, not told."""
+    known = (ERRORS[kind] for kind in type(problem).__mro__ if kind in ERRORS)
+    status, code = next(known, _FAULT)
+    sentence = str(problem.text if isinstance(problem, web.HTTPException) else problem)
+    if (status, code) == _FAULT:
+        log.error("http.failed", exc_info=problem)
+        sentence = "the server failed; its log says more"
+    described = " ".join(_NOT_IN_DESCRIPTIONS.sub(" ", sentence).split())
+    content = {"error": code, "error_description": described}
+    return answer(content, status=status, headers=_headers(problem))
+
+
+def _headers(problem: Exception) -> Mapping[str, str]:
+    match problem:
+        case InvalidClient(challenge=True):
+            return {hdrs.WWW_AUTHENTICATE: 'Basic realm="jit"'}
+        case web.HTTPMethodNotAllowed():
+            return {hdrs.ALLOW: problem.headers[hdrs.ALLOW]}
+        case Conflict() | Unavailable():
+            return {hdrs.RETRY_AFTER: str(RETRY_AFTER_S)}
+        case _:
+            return {}

@@ -1,0 +1,62 @@
+"""Form bodies: one value a name, nothing from the query."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import parse_qsl
+
+from aiohttp import web
+from aiohttp.web_protocol import RequestPayloadError
+
+from bot.http.answers import InvalidRequest
+
+FORM: Final = "application/x-www-form-urlencoded"
+# A token has about a kilobyte; a longer body is somebody's mistake, or worse.
+BODY_AT_MOST: Final = 64 * 1024
+FIELDS_AT_MOST: Final = 32
+# How long a body may take to arrive; a slower one holds the connection for nothing.
+BODY_WITHIN_S: Final = 10.0
+
+
+async def read_body(request: web.Request) -> bytes:
+    """Return the body of `request`, which keeps it for others to read.
+
+    Raises:
+        HTTPRequestEntityTooLarge: It is longer than `request` may be, unpacked.
+        HTTPRequestTimeout: It did not arrive in BODY_WITHIN_S seconds.
+        InvalidRequest: It broke off, or its encoding is broken.
+    """
+    try:
+        async with asyncio.timeout(BODY_WITHIN_S):
+            return await request.read()
+    except TimeoutError:
+        raise web.HTTPRequestTimeout(text="the body did not arrive in time") from None
+    except (OSError, RequestPayloadError) as problem:
+        raise InvalidRequest("the body did not arrive whole") from problem
+
+
+async def read_form(request: web.Request) -> Mapping[str, str]:
+    """Return the parameters in the body of `request`.
+
+    A parameter without a value is as good as left out (RFC 6749, section 3.2).
+
+    Raises:
+        InvalidRequest: It is not a form, or a name stands in it twice.
+        HTTPRequestEntityTooLarge, HTTPRequestTimeout: See `read_body`.
+    """
+    if request.content_type != FORM:
+        raise InvalidRequest(f"the body must be a form, of type {FORM}")
+    body = await read_body(request.clone(client_max_size=BODY_AT_MOST))
+    try:
+        fields = parse_qsl(
+            body.decode("utf-8"),
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=FIELDS_AT_MOST,
+        )
+    except ValueError as problem:
+        raise InvalidRequest("the form cannot be read") from problem
+    form = dict(fields)
+    if len(form) != len(fields):
+        raise InvalidRequest("a parameter is repeated")
+    return {name: value for name, value in form.items() if value}

@@ -1,0 +1,45 @@
+"""What operators ask: is the process alive, can it work, its numbers."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+from aiohttp import hdrs, web
+
+from bot.http.answers import answer
+
+# Probes give up after a few seconds; an answer that comes later helps nobody.
+READY_WITHIN_S: Final = 4.0
+
+
+class Health:
+    """The endpoints for operators; see `HttpParts` for what they are made of."""
+
+    def __init__(
+        self,
+        *,
+        ready: Callable[[], Awaitable[Sequence[str]]],
+        render_metrics: Callable[[], Awaitable[tuple[bytes, str]]],
+    ) -> None:
+        self._ready = ready
+        self._render_metrics = render_metrics
+
+    async def alive(self, _: web.Request) -> web.Response:
+        """Answer, whatever else is broken."""
+        return answer({"status": "alive"})
+
+    async def ready(self, _: web.Request) -> web.Response:
+        """Answer what is wrong, with 503; with 200 if nothing is."""
+        try:
+            async with asyncio.timeout(READY_WITHIN_S):
+                problems = list(await self._ready())
+        except TimeoutError:
+            problems = [f"the checks did not end within {READY_WITHIN_S:.0f} seconds"]
+        if problems:
+            return answer({"status": "not ready", "problems": problems}, status=503)
+        return answer({"status": "ready", "problems": []})
+
+    async def metrics(self, _: web.Request) -> web.Response:
+        """Answer with the page for a scrape."""
+        page, kind = await self._render_metrics()
+        return web.Response(body=page, headers={hdrs.CONTENT_TYPE: kind})

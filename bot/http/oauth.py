@@ -1,0 +1,67 @@
+"""What API owners ask: is this token good, end it, and which keys sign (RFC 7662, 7009, 7517)."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from aiohttp import hdrs, web
+
+from bot.core.client import Client
+from bot.core.errors import Unavailable
+from bot.core.identity import fingerprint
+from bot.http.answers import InvalidRequest, answer
+from bot.http.clients import caller
+from bot.http.forms import read_form
+from bot.usecases.ports import Metrics
+from bot.usecases.tokens import Tokens, hash_of
+
+# Short enough that a new key is seen before it signs, long enough to spare us.
+_KEYS_CACHED: Final[Mapping[str, str]] = {hdrs.CACHE_CONTROL: "public, max-age=300"}
+
+
+class OAuth:
+    """The endpoints for OAuth clients; see `HttpParts` for what they are made of."""
+
+    def __init__(
+        self,
+        tokens: Tokens,
+        *,
+        clients: Callable[[], Mapping[str, Client]],
+        jwks: Callable[[], Mapping[str, Any]],
+        metrics: Metrics,
+    ) -> None:
+        self._tokens = tokens
+        self._clients = clients
+        self._jwks = jwks
+        self._metrics = metrics
+
+    async def keys(self, _: web.Request) -> web.Response:
+        """Answer with the public keys (RFC 7517, section 5)."""
+        return answer(self._jwks(), headers=_KEYS_CACHED)
+
+    async def introspect(self, request: web.Request) -> web.Response:
+        """Answer whether a token may be used (RFC 7662, section 2)."""
+        client, token = await self._asked(request)
+        try:
+            found = await self._tokens.introspect(token, caller=client)
+        except Unavailable:
+            self._metrics.count("jit_introspections_total", outcome="unavailable")
+            raise
+        outcome = "active" if found["active"] else "inactive"
+        self._metrics.count("jit_introspections_total", outcome=outcome)
+        return answer(found)
+
+    async def revoke(self, request: web.Request) -> web.Response:
+        """End the grant of a token; the answer is the same for any token (RFC 7009, section 2)."""
+        client, token = await self._asked(request)
+        # The same revocation sent twice is one delivery.
+        delivery = fingerprint("revoke", hash_of(token), client.id)
+        await self._tokens.revoke(token, caller=client, delivery=delivery)
+        return web.Response()
+
+    async def _asked(self, request: web.Request) -> tuple[Client, str]:
+        form = await read_form(request)
+        authorization = request.headers.getall(hdrs.AUTHORIZATION, ())
+        client = caller(authorization, form, self._clients())
+        if "token" not in form:
+            raise InvalidRequest("the parameter token is missing")
+        return client, form["token"]

@@ -1,0 +1,147 @@
+"""The HTTP server: its routes, and the one middleware that every request goes through.
+
+No answer depends on the Host header: who we are is said by the settings alone.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+import structlog
+from aiohttp import hdrs, web
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.log import server_logger
+from aiohttp.typedefs import Handler, Middleware
+
+from bot.core.client import Client
+from bot.http.answers import answer_to
+from bot.http.forms import read_body
+from bot.http.health import Health
+from bot.http.oauth import OAuth
+from bot.usecases.ports import Metrics
+from bot.usecases.tokens import Tokens
+
+log = structlog.get_logger()
+
+SlackHandler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+# Slack's payloads quote the message or the view that was acted on, and a view may have 250 kB:
+# https://docs.slack.dev/reference/methods/views.open
+SLACK_BODY_AT_MOST: Final = 1024 * 1024
+# Longer than load balancers keep an idle connection (60 s is usual), so that it is they who end
+# it. It also bounds how long the head of a request may take to arrive.
+KEEP_ALIVE_S: Final = 75.0
+# How long what was accepted may take to end when the server stops; Slack waits 3 s.
+SHUTDOWN_S: Final = 10.0
+
+_SAFE: Final = {
+    hdrs.SERVER: "jit",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+}
+# Pragma is for caches older than HTTP 1.1.
+_NOT_KEPT: Final = {hdrs.CACHE_CONTROL: "no-store", hdrs.PRAGMA: "no-cache"}
+# Machines ask these every few seconds: a line for each would hide the others.
+_PROBES: Final = frozenset({"/healthz", "/readyz", "/metrics"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpParts:
+    """What the server is made of.
+
+    Attributes:
+        clients: Returns the OAuth clients, by id.
+        jwks: Returns the public keys (RFC 7517, section 5).
+        slack: Answers Slack's payloads; None when they come over Socket Mode only.
+        ready: Returns what is wrong, a sentence each; nothing when all is well.
+        render_metrics: Measures what must be measured first; returns page and content type.
+    """
+
+    tokens: Tokens
+    clients: Callable[[], Mapping[str, Client]]
+    jwks: Callable[[], Mapping[str, Any]]
+    slack: SlackHandler | None
+    ready: Callable[[], Awaitable[Sequence[str]]]
+    render_metrics: Callable[[], Awaitable[tuple[bytes, str]]]
+    metrics: Metrics
+
+
+def make_app(parts: HttpParts) -> web.Application:
+    """Return the application."""
+    oauth = OAuth(parts.tokens, clients=parts.clients, jwks=parts.jwks, metrics=parts.metrics)
+    health = Health(ready=parts.ready, render_metrics=parts.render_metrics)
+    app = web.Application(middlewares=[_edge(parts.metrics)], client_max_size=SLACK_BODY_AT_MOST)
+    app.add_routes(
+        [
+            web.get("/.well-known/jwks.json", oauth.keys),
+            web.post("/oauth/introspect", oauth.introspect),
+            web.post("/oauth/revoke", oauth.revoke),
+            web.post("/slack/events", _payloads_to(parts.slack)),
+            web.get("/healthz", health.alive),
+            web.get("/readyz", health.ready),
+            web.get("/metrics", health.metrics),
+        ]
+    )
+    return app
+
+
+def make_runner(app: web.Application) -> web.AppRunner:
+    """Return what runs `app`; its `cleanup` lets what was accepted end, for SHUTDOWN_S seconds."""
+    return web.AppRunner(
+        app,
+        access_log=None,  # the middleware writes the one line of a request
+        logger=_WithoutContent(server_logger),
+        keepalive_timeout=KEEP_ALIVE_S,
+        shutdown_timeout=SHUTDOWN_S,
+    )
+
+
+class _WithoutContent(logging.LoggerAdapter[logging.Logger]):
+    """The HTTP library's log; of a malformed request it would quote what is in it."""
+
+    def process(
+        self, msg: str, kwargs: MutableMapping[str, Any]
+    ) -> tuple[str, MutableMapping[str, Any]]:
+        problem = kwargs.get("exc_info")
+        if isinstance(problem, HttpProcessingError):
+            return f"{msg}: {type(problem).__name__}", {**kwargs, "exc_info": None}
+        return msg, kwargs
+
+
+def _payloads_to(slack: SlackHandler | None) -> SlackHandler:
+    async def payload(request: web.Request) -> web.StreamResponse:
+        if slack is None:
+            raise web.HTTPNotFound(text="payloads from Slack come over Socket Mode here")
+        await read_body(request)  # in time, or not at all
+        return await slack(request)
+
+    return payload
+
+
+def _edge(metrics: Metrics) -> Middleware:
+    @web.middleware
+    async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
+        now_s = asyncio.get_running_loop().time
+        began_s = now_s()
+        try:
+            response = await handler(request)
+        except Exception as problem:  # noqa: BLE001  nothing but an answer leaves the server
+            response = answer_to(problem)
+        _make_safe(response)
+        resource = request.match_info.route.resource
+        route = resource.canonical if resource is not None else "none"
+        metrics.count("jit_http_requests_total", route=route, status=str(response.status))
+        tell = log.debug if route in _PROBES else log.info
+        took_ms = round((now_s() - began_s) * 1000, 1)
+        tell("http.request", route=route, status=response.status, ms=took_ms)
+        return response
+
+    return edge
+
+
+def _make_safe(response: web.StreamResponse) -> None:
+    response.headers.update(_SAFE)
+    if hdrs.CACHE_CONTROL not in response.headers:
+        response.headers.update(_NOT_KEPT)

@@ -1,0 +1,174 @@
+"""Declared entries, all of them right, to the core's Policy."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+from bot.core import policy as core
+from bot.core.client import Client
+from bot.core.scopes import Bundle, Delivery, Limits, Risk, ScopeText, TicketRule
+from bot.policy_files import documents
+from bot.policy_files.declared import Declared, Entry
+
+RuleOrRail = TypeVar("RuleOrRail", core.Rule, core.Guardrail)
+
+
+def policy_of(declared: Declared, *, default_resource: str) -> core.Policy:
+    """Return the policy; its rules are in the order of file names, then of places.
+
+    Args:
+        default_resource: The audience of bundles that name no resource.
+    """
+    groups = {entry.name: _group(entry) for entry in declared.groups}
+    chains = {entry.name: _chain(entry, groups) for entry in declared.chains}
+    bundles = {entry.name: _bundle(entry, default_resource) for entry in declared.bundles}
+    rules = [_rule(entry, chains) for entry in declared.rules]
+    guardrails = [_guardrail(entry) for entry in declared.guardrails]
+    return core.Policy(
+        digest=_digest(declared),
+        bundles=bundles,
+        groups=groups,
+        rules_of=_by_bundle(rules, bundles),
+        guardrails_of=_by_bundle(guardrails, bundles),
+    )
+
+
+def clients_of(declared: Declared) -> Mapping[str, Client]:
+    """Return the OAuth clients by id."""
+    return {
+        entry.name: Client(
+            id=entry.name,
+            secret_sha256=entry.model.secret_sha256,
+            resources=frozenset(entry.model.resources),
+        )
+        for entry in declared.clients
+    }
+
+
+def _group(entry: Entry[documents.Group]) -> core.Group:
+    users = frozenset(entry.model.users or ())
+    return core.Group(name=entry.name, usergroup=entry.model.usergroup or "", users=users)
+
+
+def _chain(entry: Entry[documents.Chain], groups: Mapping[str, core.Group]) -> core.Chain:
+    stages = tuple(
+        core.Stage(
+            name=stage.name,
+            approvers=tuple(groups[name] for name in stage.approvers),
+            quorum=stage.quorum,
+        )
+        for stage in entry.model.stages
+    )
+    return core.Chain(name=entry.name, stages=stages, expire_after=entry.model.expire_after)
+
+
+def _bundle(entry: Entry[documents.Bundle], default_resource: str) -> Bundle:
+    model = entry.model
+    return Bundle(
+        name=entry.name,
+        title=model.title,
+        description=model.description,
+        scopes=_scopes(model.scopes),
+        resource=model.resource or default_resource,
+        environment=model.environment,
+        access=model.access,
+        risk=model.risk,
+        owner=model.owner,
+        labels=model.labels,
+        channel=model.channel,
+        max_duration=model.max_duration,
+        default_duration=model.default_duration,
+        reason_min=model.reason_min,
+        ticket=_ticket(model.ticket),
+        limits=Limits(
+            per_user_per_day=model.limits.per_user_per_day,
+            active_total=model.limits.active_total,
+        ),
+        delivery=model.delivery or _delivery(model.risk),
+    )
+
+
+def _ticket(model: documents.Ticket | None) -> TicketRule | None:
+    return TicketRule(pattern=model.pattern, example=model.example) if model else None
+
+
+def _scopes(scopes: list[str] | dict[str, str]) -> tuple[ScopeText, ...]:
+    words = scopes if isinstance(scopes, dict) else {}
+    return tuple(ScopeText(scope, words.get(scope, "")) for scope in scopes)
+
+
+def _delivery(risk: Risk) -> Delivery:
+    return Delivery.REVEAL if risk >= Risk.HIGH else Delivery.MESSAGE
+
+
+def _selector(model: documents.Selector) -> core.Selector:
+    return core.Selector(
+        names=frozenset(model.name or ()),
+        environments=frozenset(model.environment or ()),
+        risks=frozenset(model.risk or ()),
+        accesses=frozenset(model.access or ()),
+        labels=model.labels or {},
+    )
+
+
+def _rule(entry: Entry[documents.Rule], chains: Mapping[str, core.Chain]) -> core.Rule:
+    model = entry.model
+    return core.Rule(
+        id=model.id,
+        bundles=_selector(model.bundles),
+        verdict=model.decision,
+        requesters=tuple(model.requesters or ()),
+        max_duration=model.max_duration,
+        chain=chains[model.chain] if model.chain is not None else None,
+        note=model.note,
+        where=entry.where,
+    )
+
+
+def _guardrail(entry: Entry[documents.Guardrail]) -> core.Guardrail:
+    model = entry.model
+    return core.Guardrail(
+        id=model.id,
+        bundles=_selector(model.bundles),
+        requesters=tuple(model.requesters or ()),
+        deny=model.deny,
+        max_duration=model.max_duration,
+        min_approvals=model.min_approvals or 0,
+        note=model.note,
+        where=entry.where,
+    )
+
+
+def _by_bundle(
+    tried: Iterable[RuleOrRail], bundles: Mapping[str, Bundle]
+) -> dict[str, tuple[RuleOrRail, ...]]:
+    """Return for each bundle what is tried for it, in the order of `tried`."""
+    found: dict[str, list[RuleOrRail]] = {name: [] for name in bundles}
+    for one in tried:
+        # Most rules name their bundles; then the many others need not be looked at.
+        for name in one.bundles.names or bundles:
+            if one.bundles.covers(bundles[name]):
+                found[name].append(one)
+    return {name: tuple(ones) for name, ones in found.items()}
+
+
+def _digest(declared: Declared) -> str:
+    """Return the SHA-256, in hex, of the policy's canonical JSON.
+
+    Clients are no part of the policy: a new secret changes nothing that was decided.
+    """
+    canonical = {
+        "defaults": _dumped(declared.defaults),
+        "groups": _dumped(declared.groups),
+        "chains": _dumped(declared.chains),
+        "bundles": _dumped(declared.bundles),
+        "rules": [entry.model.model_dump(mode="json") for entry in declared.rules],
+        "guardrails": [entry.model.model_dump(mode="json") for entry in declared.guardrails],
+    }
+    text = json.dumps(canonical, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _dumped(entries: Iterable[Entry[documents.Model]]) -> dict[str, Any]:
+    return {entry.name: entry.model.model_dump(mode="json") for entry in entries}

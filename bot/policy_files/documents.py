@@ -1,0 +1,259 @@
+"""What a policy file may hold: closed models, in which a key that is not named is an error.
+
+Every check that one entry alone can fail is here; what one entry says of another is checked in
+`references.py`. The sentences of the errors are completed in `explain.py`.
+"""
+
+from datetime import timedelta
+from typing import Annotated, Any, ClassVar, Final
+
+import re2
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from bot.core.durations import spell
+from bot.core.policy import Verdict
+from bot.core.texts import LONGEST_REASON
+from bot.policy_files.kinds import (
+    Access,
+    Channel,
+    Count,
+    Decision,
+    DeliveryName,
+    Environment,
+    Labels,
+    Length,
+    Name,
+    Names,
+    Pattern,
+    RiskName,
+    Scopes,
+    Sha256,
+    Title,
+    Uri,
+    UsergroupId,
+    UserId,
+    Version,
+    Words,
+)
+from bot.policy_files.problems import quoted
+
+MAX_QUORUM: Final = 10
+
+
+class Model(BaseModel):
+    """A closed mapping; nothing in it is made to fit: "1" is no number, and 1 no text."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    LATER: ClassVar[frozenset[str]] = frozenset()
+    """Keys that a later version will know; refused by name."""
+
+
+class Defaults(Model):
+    """What holds for all bundles."""
+
+    LATER = frozenset({"allow_break_glass_in"})
+
+    max_duration: Length = timedelta(hours=24)
+
+
+class Group(Model):
+    """People by name."""
+
+    LATER = frozenset({"on_call", "any_of", "min_members"})
+
+    users: Annotated[list[UserId], Field(min_length=1)] | None = None
+    usergroup: UsergroupId | None = None
+
+    @model_validator(mode="after")
+    def _has_one_source(self) -> "Group":
+        if (self.users is None) == (self.usergroup is None):
+            raise ValueError("a group has exactly one of `users` and `usergroup`")
+        return self
+
+
+class Stage(Model):
+    """One step of a chain."""
+
+    LATER = frozenset({"at_least", "escalate", "channel", "remind", "when"})
+
+    name: Name
+    approvers: Names
+    quorum: Annotated[int, Field(ge=1, le=MAX_QUORUM)] = 1
+
+
+class Chain(Model):
+    """Stages that all must pass, in order."""
+
+    LATER = frozenset({"denials", "distinct"})
+
+    stages: Annotated[list[Stage], Field(min_length=1)]
+    expire_after: Length = timedelta(hours=4)
+
+
+class Ticket(Model):
+    """What a ticket must look like."""
+
+    pattern: Pattern
+    example: Title
+
+    @field_validator("example")
+    @classmethod
+    def _matches(cls, example: str, info: ValidationInfo) -> str:
+        pattern = info.data.get("pattern")
+        if pattern is not None and not re2.fullmatch(pattern, example):
+            raise ValueError(f"{quoted(example)} does not match the pattern in full")
+        return example
+
+
+class Limits(Model):
+    """Caps across requests."""
+
+    LATER = frozenset({"active_per_user"})
+
+    per_user_per_day: Count | None = None
+    active_total: Count | None = None
+
+
+class Bundle(Model):
+    """A fixed set of scopes, with limits that no rule can widen."""
+
+    LATER = frozenset(
+        {
+            "announce",
+            "break_glass",
+            "claim_within",
+            "delegation",
+            "end_with_ticket",
+            "extend",
+            "idle_end",
+            "on_tracker_down",
+            "provider",
+            "starts",
+        }
+    )
+
+    title: Title
+    description: Words = ""
+    scopes: Scopes
+    resource: Uri | None = None
+    environment: Environment
+    access: Access
+    risk: RiskName
+    owner: Name
+    labels: Labels = {}
+    channel: Channel
+    max_duration: Length
+    default_duration: Length
+    reason_min: Annotated[int, Field(ge=1, le=LONGEST_REASON)] = 10
+    ticket: Ticket | None = None
+    limits: Limits = Limits()
+    delivery: DeliveryName | None = None
+
+    @field_validator("scopes")
+    @classmethod
+    def _are_different(cls, scopes: list[str] | dict[str, str]) -> list[str] | dict[str, str]:
+        twice = sorted({scope for scope in scopes if list(scopes).count(scope) > 1})
+        if twice:
+            raise ValueError(f"the scope {quoted(twice[0])} is given twice")
+        return scopes
+
+    @field_validator("default_duration")
+    @classmethod
+    def _is_within(cls, default: timedelta, info: ValidationInfo) -> timedelta:
+        most = info.data.get("max_duration")
+        if most is not None and default > most:
+            raise ValueError(f"{spell(default)} is longer than max_duration, {spell(most)}")
+        return default
+
+
+class Selector(Model):
+    """Which bundles; every key that is given must hold."""
+
+    name: Names | None = None
+    environment: Annotated[list[Environment], Field(min_length=1)] | None = None
+    risk: Annotated[list[RiskName], Field(min_length=1)] | None = None
+    access: Annotated[list[Access], Field(min_length=1)] | None = None
+    labels: Annotated[Labels, Field(min_length=1)] | None = None
+
+
+class Rule(Model):
+    """For one bundle the first rule that holds decides."""
+
+    LATER = frozenset({"during", "mode", "when"})
+
+    id: Name
+    bundles: Selector
+    decision: Decision
+    requesters: Annotated[Names | None, Field(validate_default=True)] = None
+    max_duration: Length | None = None
+    chain: Annotated[Name | None, Field(validate_default=True)] = None
+    note: Words = ""
+
+    @field_validator("requesters")
+    @classmethod
+    def _are_named(cls, groups: list[str] | None, info: ValidationInfo) -> list[str] | None:
+        if groups is None and info.data.get("decision", Verdict.DENY) is not Verdict.DENY:
+            raise ValueError("say whose requests: only a rule that denies is for everybody")
+        return groups
+
+    @field_validator("chain")
+    @classmethod
+    def _is_chained(cls, chain: str | None, info: ValidationInfo) -> str | None:
+        decision = info.data.get("decision")
+        if decision is Verdict.REQUIRE and chain is None:
+            raise ValueError("`decision: require` needs a chain")
+        if decision not in (None, Verdict.REQUIRE) and chain is not None:
+            raise ValueError(f"`decision: {decision}` asks nobody; take the chain out")
+        return chain
+
+
+class Guardrail(Model):
+    """Applies whatever the rules say, and can only tighten."""
+
+    LATER = frozenset({"during", "even_break_glass", "mode", "when"})
+
+    id: Name
+    bundles: Selector
+    requesters: Names | None = None
+    deny: bool = False
+    max_duration: Length | None = None
+    min_approvals: Annotated[int, Field(ge=1)] | None = None
+    note: Words = ""
+
+    @model_validator(mode="after")
+    def _does_something(self) -> "Guardrail":
+        if not self.deny and self.max_duration is None and self.min_approvals is None:
+            raise ValueError("a guardrail needs `deny: true`, `max_duration` or `min_approvals`")
+        return self
+
+
+class Client(Model):
+    """A program that may ask about tokens."""
+
+    LATER = frozenset({"bundles", "owner"})
+
+    secret_sha256: Sha256
+    resources: Annotated[list[Uri], Field(min_length=1)]
+
+
+class Document(Model):
+    """One file: any of the sections. Their entries are validated one by one, by ENTRIES."""
+
+    LATER = frozenset({"admin_channel", "audit_channel", "auditors", "resources", "windows"})
+
+    version: Version
+    defaults: Any = None
+    groups: dict[Name, Any] = {}
+    chains: dict[Name, Any] = {}
+    bundles: dict[Name, Any] = {}
+    rules: list[Any] = []
+    guardrails: list[Any] = []
+    clients: dict[Name, Any] = {}

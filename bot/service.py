@@ -1,0 +1,294 @@
+"""The running bot: start and stop in the right order, and what operators are told of it.
+
+Leaving `running` finishes what was accepted: first nothing new comes in, then what follows the
+last acknowledgements is done, then the workers end; what they leave is owed and stays stored.
+"""
+
+import asyncio
+import math
+import signal
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+import structlog
+from aiohttp import web
+from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from slack_bolt.async_app import AsyncApp
+
+from bot.config import Settings
+from bot.core.errors import Busy, Misconfigured, Unavailable
+from bot.http.server import HttpParts, SlackHandler, make_app, make_runner
+from bot.slack.api import SlackError
+from bot.slack.cache import Kept
+from bot.slack.directory import Home, find_home
+from bot.slack.listeners import make_bolt
+from bot.store.redis import current_epoch
+from bot.wiring import Ground, Parts, build, ground
+
+log = structlog.get_logger()
+
+# How often it is looked at whether the store is still the one that we began with.
+WATCH_EVERY_S: Final = 2.0
+SLACK_AGAIN_S: Final = 2.0
+# Probes come every few seconds from several sides; each look costs calls to Slack.
+REPORT_KEPT: Final = timedelta(seconds=10)
+
+
+class Role(StrEnum):
+    """What a process does."""
+
+    ALL = "all"
+    WEB = "web"
+    WORKER = "worker"
+
+    @property
+    def answers(self) -> bool:
+        """Whether it answers Slack and APIs."""
+        return self is not Role.WORKER
+
+    @property
+    def works(self) -> bool:
+        """Whether it runs timers and what is owed."""
+        return self is not Role.WEB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bot:
+    """A running bot.
+
+    Attributes:
+        url: Where its HTTP server listens.
+    """
+
+    url: str
+    ground: Ground
+
+
+@asynccontextmanager
+async def running(
+    settings: Settings, role: Role, *, embedded: Path | None = None
+) -> AsyncGenerator[Bot, None]:
+    """Run the bot while the context lasts.
+
+    Args:
+        embedded: Folder of a Redis of our own; its keys are made where there are none.
+
+    Raises:
+        Misconfigured: With everything that an operator must change.
+    """
+    async with AsyncExitStack() as stack:
+        on = await stack.enter_async_context(ground(settings, embedded=embedded))
+        parts = build(on, await _home(on))
+        await stack.enter_async_context(_working(parts, role))
+        await stack.enter_async_context(_watched(on))
+        bolt = make_bolt(
+            parts.listeners,
+            api=on.api,
+            home=parts.home,
+            token=settings.bot_token,
+            signing_secret=settings.signing_secret,
+        )
+        socket = None
+        if role.answers and settings.app_token is not None:
+            socket = await stack.enter_async_context(_socket(bolt, settings))
+        health = _Health(on, parts, socket)
+        url = await stack.enter_async_context(_serving(on, parts, bolt, health, role))
+        log.info("bot.started", role=role, url=url, policy=on.loaded.policy.digest[:12])
+        yield Bot(url=url, ground=on)
+        log.info("bot.stopping")
+
+
+async def _home(on: Ground) -> Home:
+    """Return where the app is installed; waits until Slack answers.
+
+    Raises:
+        Misconfigured: Slack does not accept the token.
+    """
+    while True:
+        try:
+            return await find_home(on.api)
+        except SlackError as problem:
+            raise Misconfigured(f"SLACK_BOT_TOKEN is not accepted: {problem.name}") from problem
+        except (Busy, Unavailable) as problem:
+            log.warning("slack.away_at_start", why=str(problem))
+            await asyncio.sleep(SLACK_AGAIN_S)
+
+
+@asynccontextmanager
+async def _working(parts: Parts, role: Role) -> AsyncGenerator[None, None]:
+    """Run the workers; where others do, only what we committed ourselves is shown from here."""
+    loops = [asyncio.create_task(worker.run()) for worker in parts.workers if role.works]
+    try:
+        yield
+    finally:
+        await parts.after.drained()
+        for worker in parts.workers:
+            worker.stop()
+        await asyncio.gather(*loops, *(worker.drained() for worker in parts.workers))
+
+
+@asynccontextmanager
+async def _watched(on: Ground) -> AsyncGenerator[None, None]:
+    """Grant nothing any more once the store has been wiped: what it forgot cannot be known."""
+
+    async def watch() -> None:
+        while True:
+            await asyncio.sleep(WATCH_EVERY_S)
+            try:
+                stopped = await current_epoch(on.redis) != on.mark
+            except Unavailable:
+                continue
+            if stopped and not on.clock.stopped:
+                log.critical("store.wiped", hint="see docs/operations.md, 'The store was wiped'")
+            on.clock.stopped = stopped
+
+    task = asyncio.create_task(watch())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+@asynccontextmanager
+async def _socket(
+    bolt: AsyncApp, settings: Settings
+) -> AsyncGenerator[AsyncSocketModeHandler, None]:
+    token = settings.app_token
+    handler = AsyncSocketModeHandler(bolt, token.reveal() if token is not None else "")
+    try:
+        await handler.connect_async()  # type: ignore[no-untyped-call]  # theirs
+        yield handler
+    finally:
+        await handler.close_async()  # type: ignore[no-untyped-call]  # theirs
+
+
+@asynccontextmanager
+async def _serving(
+    on: Ground, parts: Parts, bolt: AsyncApp, health: "_Health", role: Role
+) -> AsyncGenerator[str, None]:
+    """Listen; leaving stops listening and waits for the answers that are owed."""
+    settings = on.settings
+    over_http = role.answers and settings.signing_secret is not None
+    app = make_app(
+        HttpParts(
+            tokens=parts.tokens,
+            clients=lambda: on.loaded.clients,
+            jwks=on.keyring.jwks,
+            slack=_payloads(bolt) if over_http else None,
+            ready=health.report,
+            render_metrics=health.metrics,
+            metrics=on.metrics,
+        )
+    )
+    runner = make_runner(app)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, settings.host, settings.port)
+        try:
+            await site.start()
+        except OSError as problem:
+            raise Misconfigured(
+                f"cannot listen on {settings.host}:{settings.port}: {problem.strerror}; "
+                "set HOST and PORT"
+            ) from None
+        host, port = runner.addresses[0][:2]
+        yield f"http://{host}:{port}"
+    finally:
+        await runner.cleanup()
+
+
+def _payloads(bolt: AsyncApp) -> SlackHandler:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        answer = await bolt.async_dispatch(await to_bolt_request(request))
+        return await to_aiohttp_response(answer)
+
+    return handle
+
+
+class _Health:
+    """What operators are told.
+
+    Args:
+        socket: None when payloads come over HTTP only.
+    """
+
+    def __init__(self, on: Ground, parts: Parts, socket: AsyncSocketModeHandler | None) -> None:
+        self._on = on
+        self._parts = parts
+        self._socket = socket
+        self._channels = Kept(self._find_warnings, keep=REPORT_KEPT, now=on.clock.now)
+
+    async def report(self) -> Sequence[str]:
+        """Return what is wrong, and what will be for some requests."""
+        problems: list[str] = []
+        try:
+            if await current_epoch(self._on.redis) != self._on.mark:
+                problems.append("Redis was wiped while this ran: nothing is granted any more")
+        except Unavailable:
+            problems.append("Redis does not answer")
+        if not self._on.clock.agrees() and not problems:
+            problems.append("the clocks of Redis and this machine disagree: nothing is granted")
+        if self._socket is not None and not await self._socket.client.is_connected():
+            problems.append("Socket Mode is not connected")
+        return [*problems, *await self._channels.get("")]
+
+    async def _find_warnings(self, _: str) -> Sequence[str]:
+        """Return why cards of some bundles could not be posted."""
+        bundles = self._on.loaded.policy.bundles.values()
+        try:
+            found = [
+                await self._parts.directory.channel_problem(channel)
+                for channel in sorted({bundle.channel for bundle in bundles})
+            ]
+        except Unavailable as problem:
+            return [str(problem)]
+        return [problem for problem in found if problem]
+
+    async def metrics(self) -> tuple[bytes, str]:
+        """Return the page for a scrape."""
+        on, listings = self._on, self._on.store.listings
+        on.metrics.measure("jit_policy_info", 1, digest=on.loaded.policy.digest)
+        try:
+            on.metrics.measure("jit_grants_live", await listings.count_live())
+            on.metrics.measure("jit_requests_pending", await listings.count_pending())
+        except Unavailable:
+            on.metrics.measure("jit_grants_live", math.nan)
+            on.metrics.measure("jit_requests_pending", math.nan)
+        return on.metrics.render()
+
+
+async def serve_forever(settings: Settings, role: Role, *, embedded: Path | None) -> None:
+    """Run until SIGTERM or SIGINT; a second one ends at once.
+
+    Raises:
+        Misconfigured: See `running`.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def asked_to_stop(number: signal.Signals) -> None:
+        stop.set()
+        loop.remove_signal_handler(number)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, asked_to_stop, number)
+    stopping = asyncio.create_task(stop.wait())
+    async with AsyncExitStack() as stack:
+        bot = running(settings, role, embedded=embedded)
+        starting = asyncio.create_task(stack.enter_async_context(bot))
+        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            starting.cancel()  # it may be waiting for Slack
+            await asyncio.wait({starting})
+        elif starting.exception() is None:
+            await stopping
+        else:
+            stopping.cancel()
+            await starting

@@ -1,0 +1,154 @@
+"""What each press on a button does, and what the person reads afterwards."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from bot.core.errors import Refused
+from bot.core.identity import RequestId
+from bot.core.moves import Approve, Cancel, Deny, Move, Revoke, Scrub
+from bot.core.request import Request
+from bot.core.states import RequestState
+from bot.slack.api import SlackApi
+from bot.slack.buttons import Action, read_button, read_token_button
+from bot.slack.forms import read_draft, request_form
+from bot.slack.messenger import CARD, SlackMessenger
+from bot.slack.modals import deny_form, details_form, token_modal
+from bot.slack.mrkdwn import View
+from bot.slack.payloads import Click
+from bot.usecases.ports import Receipts
+from bot.usecases.requests import Requests
+
+# Opening a view must follow the click within 3 s, and the answer to the click waits for it
+# (https://docs.slack.dev/interactivity#modals).
+OPEN_WITHIN_S: Final = 1.5
+
+_SIMPLE: Final[Mapping[str, Move]] = {
+    Action.CANCEL: Cancel(),
+    Action.REVOKE: Revoke(),
+    Action.END_NOW: Revoke(),
+}
+_ON_CARDS: Final = (Action.APPROVE, Action.DENY, Action.SHOW_ALL, Action.REVOKE)
+
+
+class Clicks:
+    """Answers clicks."""
+
+    def __init__(
+        self,
+        requests: Requests,
+        *,
+        api: SlackApi,
+        messenger: SlackMessenger,
+        receipts: Receipts,
+    ) -> None:
+        self._requests = requests
+        self._api = api
+        self._messenger = messenger
+        self._receipts = receipts
+
+    async def answer(self, click: Click) -> str:
+        """Carry out `click`; return what to tell, "" when what was opened tells it.
+
+        Raises:
+            BotError: It was refused, or could not be done.
+        """
+        if click.view is not None:
+            return await self._in_view(click, click.view)
+        if click.action == Action.GOT_IT:
+            id_, jti = read_token_button(click.value)
+            return await self._move(id_, Scrub(jti), click)
+        id_, seen = read_button(click.value)
+        match click.action:
+            case Action.APPROVE:
+                return await self._move(id_, Approve(seen), click)
+            case Action.SHOW_ALL:
+                move = Approve(seen)
+                request = await self._requests.may(id_, move, by=click.by, delivery=click.delivery)
+                return await self._open(click, details_form(request))
+            case Action.DENY:
+                return await self._ask_why(id_, click)
+            case Action.REVEAL:
+                token = await self._requests.reveal(id_, by=click.by, delivery=click.delivery)
+                return await self._open(click, token_modal(await self._requests.load(id_), token))
+            case Action.EXTEND:
+                outcome = await self._requests.extend(id_, by=click.by, delivery=click.delivery)
+                return _extended(outcome.request)
+            case name if name in _SIMPLE:
+                return await self._move(id_, _SIMPLE[name], click)
+            case _:
+                raise Refused("this button is of another version", hint="see /jit list")
+
+    async def _move(self, id_: RequestId, move: Move, click: Click) -> str:
+        outcome = await self._requests.move(id_, move, by=click.by, delivery=click.delivery)
+        return done(move, outcome.request)
+
+    async def _ask_why(self, id_: RequestId, click: Click) -> str:
+        move = Deny("?")
+        request = await self._requests.may(id_, move, by=click.by, delivery=click.delivery)
+        if request.state is RequestState.DENIED:
+            return done(move, request)
+        return await self._open(click, deny_form(request))
+
+    async def _in_view(self, click: Click, view: Mapping[str, object]) -> str:
+        """Show the form again for the bundle that was chosen in it."""
+        if click.action == Action.CHOOSE_BUNDLE:
+            await self._requests.admit(click.by)
+            await self._api.write(
+                "views.update",
+                view_id=view["id"],
+                hash=view["hash"],
+                view=request_form(self._requests.policy, wish=read_draft(view)),
+                within_s=OPEN_WITHIN_S,
+            )
+        return ""
+
+    async def _open(self, click: Click, view: View) -> str:
+        await self._api.write(
+            "views.open", trigger_id=click.trigger, view=view, within_s=OPEN_WITHIN_S
+        )
+        return ""
+
+    async def retire_twin(self, click: Click) -> None:
+        """Take the buttons off the message of `click` if it is a second copy of the card.
+
+        Raises:
+            BotError: It could not be done.
+        """
+        if click.action not in _ON_CARDS:
+            return
+        id_, _ = read_button(click.value)
+        card = (await self._receipts.of(id_)).get(CARD)
+        if card is not None and (card.channel, card.ts) != (click.channel, click.ts):
+            request = await self._requests.load(id_)
+            await self._messenger.retire(request, channel=click.channel, ts=click.ts)
+
+
+def done(move: Move, request: Request) -> str:
+    """Return the sentence that tells a person that their move stands."""
+    match move:
+        case Approve():
+            if request.waits_for is None:
+                return "Your approval is recorded, and it was the last one needed."
+            return "Your approval is recorded; others must approve too."
+        case Deny():
+            return "Denied; the requester is told why."
+        case Cancel():
+            return "Your request is taken back."
+        case Revoke():
+            return "Ended: its tokens no longer work."
+        case Scrub():
+            return "The token is taken out of the message."
+        case _:
+            return "Done."
+
+
+def _extended(request: Request) -> str:
+    match request.state:
+        case RequestState.APPROVED:
+            return "Extended: a new token is on its way to you."
+        case RequestState.PENDING:
+            return "Your wish for more time waits for approval; you will be told."
+        case RequestState.DENIED:
+            return f"Not extended: {'; '.join(request.asked.reasons)}."
+        case _:
+            return f"Your wish for more time is {request.state} already."

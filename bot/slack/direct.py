@@ -1,0 +1,198 @@
+"""Direct messages to the requester: what became of the request, the token, the reminder.
+
+A token stands in the one message that is made for it, and only while it is to be read there.
+"""
+
+from typing import Final
+
+from bot.core import events as e
+from bot.core.durations import spell
+from bot.core.identity import BOT
+from bot.core.request import Request
+from bot.core.scopes import Delivery
+from bot.core.states import SCRUB_AFTER, GrantState, RequestState
+from bot.slack import words
+from bot.slack.buttons import Action, button_value, ending_button, token_button_value
+from bot.slack.mrkdwn import (
+    SECTION_TEXT,
+    Block,
+    Rendered,
+    actions,
+    button,
+    code,
+    confirm,
+    context,
+    mention,
+    moment,
+    packed,
+    quotation,
+    quoted,
+    section,
+)
+
+# A token that is longer than one block is only shown in a modal, where it has room.
+TOKEN_TEXT: Final = SECTION_TEXT - 10
+_SAID: Final = 1000
+_SCOPES_WEIGHT: Final = 5000
+
+
+def outcome_dm(event: e.Event, request: Request) -> Rendered | None:
+    """Return what the requester is told of `event`, None if nothing.
+
+    Other messages tell of the token and of the coming end.
+    """
+    what, who = f"{words.wanted(request)} ({request.id})", mention(event.by)
+    match event:
+        case e.Requested():
+            return _recorded(request) if request.asked.stages else None
+        case e.Approved(by=by):
+            then = "" if request.asked.extends else " Your token is in a message of its own."
+            how = "Policy approved" if by == BOT else f"{who} approved"
+            return _told(f"✅ {how} {what}.{then}")
+        case e.Denied(by=by, reason=reason):
+            how = "Policy denied" if by == BOT else f"{who} denied"
+            return _told(f"❌ {how} {what}.", said=reason)
+        case e.Cancelled():
+            return _told(f"↩️ You took back {what}. Nothing was granted.")
+        case e.Lapsed():
+            return _told(f"⌛ Nobody decided on {what} in time. You can ask again.")
+        case e.Extended(token=token):
+            until = moment(token.expires_at)
+            return _told(
+                f"🔁 *{words.title(request)}* goes on until {until} ({request.id}). "
+                "There is a new token; the old one works to its own end."
+            )
+        case e.Ended():
+            return _told(f"🏁 Your time with *{words.title(request)}* is over ({request.id}).")
+        case e.Revoked(by=by, reason=reason):
+            how = "You" if by == request.requester else who
+            return _told(
+                f"🛑 {how} ended your access to *{words.title(request)}* early ({request.id}). "
+                "The token is dead.",
+                said=reason,
+            )
+        case _:
+            return None
+
+
+def token_dm(request: Request, number: int, token: str | None) -> Rendered:
+    """Return the message of the grant's token `number` (from 1).
+
+    Args:
+        token: The token, if it is to be read in this message now.
+    """
+    name, grant = words.title(request), request.working_grant
+    if grant is None:
+        return _told(f"🏁 Token {number} for *{name}* is dead: the access has ended.")
+    if number < len(grant.tokens):
+        end = moment(grant.tokens[number - 1].expires_at)
+        return _told(f"🔁 A newer token for *{name}* replaces this one, which dies {end}.")
+    until = f"🔑 Your token for *{name}* works until {moment(grant.ends_at)}"
+    if token is not None and request.token_is_readable and len(token) <= TOKEN_TEXT:
+        return _with_token(request, number, token, until)
+    if request.asked.delivery is Delivery.REVEAL or token is not None:
+        return _with_reveal(request, f"{until}. It is shown to you alone.", "Show token")
+    if grant.hidden:
+        return _with_reveal(request, f"{until}. It was taken out of this message.", "Show again")
+    return _told(f"{until}. It will be here in a moment.")
+
+
+def warning_dm(request: Request) -> Rendered:
+    """Return the reminder that the end is near, with buttons while there is something to end."""
+    name, grant = words.title(request), request.working_grant
+    if grant is None:
+        return _told(f"🏁 Your time with *{name}* is over ({request.id}).")
+    if grant.state is not GrantState.EXPIRING:
+        return _told(f"🔁 *{name}* goes on until {moment(grant.ends_at)} ({request.id}).")
+    length = spell(request.asked.duration)
+    extend = button(
+        Action.EXTEND,
+        f"Ask for {length} more",
+        value=button_value(request),
+        style="primary",
+        describes=f"Ask for {length} more of {request.id}: {request.asked.title}",
+    )
+    return _told(
+        f"⏰ Your time with *{name}* ends {moment(grant.ends_at)} ({request.id}).",
+        extend,
+        ending_button(Action.END_NOW, "End now", request),
+    )
+
+
+def _told(text: str, *buttons: Block, said: str = "") -> Rendered:
+    inline = quoted(said, limit=_SAID)
+    sentence = words.bare(text) + (f" {inline}" if inline else "")
+    return Rendered(sentence, [section(text + quotation(said, limit=_SAID)), *actions(*buttons)])
+
+
+def _recorded(request: Request) -> Rendered:
+    what = f"📨 Recorded as {request.id}: you asked for {words.wanted(request)}."
+    stage = request.waits_for
+    if stage is None:
+        after = (
+            "You took it back."
+            if request.state is RequestState.CANCELLED
+            else "It has been decided."
+        )
+        return _told(f"{what} {after}")
+    cancel = button(
+        Action.CANCEL,
+        "Take it back",
+        value=button_value(request),
+        describes=f"Take back {request.id}: {request.asked.title}",
+        asks=confirm(
+            "Take this request back?",
+            "Nobody can approve it any more.",
+            yes="Take it back",
+            no="Let it stand",
+        ),
+    )
+    needs = words.missing_votes(request, stage)
+    until = moment(request.asked.deadline)
+    return _told(f"{what} It waits for {needs}, until {until} at the latest.", cancel)
+
+
+def _with_token(request: Request, number: int, token: str, until: str) -> Rendered:
+    """Return the one message that a token stands in; its notification does not repeat it."""
+    got_it = button(
+        Action.GOT_IT,
+        "Got it",
+        value=token_button_value(request, number),
+        style="primary",
+        describes=f"Remove the token of {request.id} from this message",
+    )
+    return Rendered(
+        words.bare(until),
+        [
+            section(until),
+            section(f"```{token}```"),
+            *_uses(request),
+            context(
+                "Whoever has this token can do all that. Copy it, then press _Got it_ to take it "
+                f"out of here; it goes by itself after {spell(SCRUB_AFTER)}."
+            ),
+            *actions(got_it, ending_button(Action.END_NOW, "End now", request)),
+        ],
+    )
+
+
+def _with_reveal(request: Request, text: str, label: str) -> Rendered:
+    reveal = button(
+        Action.REVEAL,
+        label,
+        value=button_value(request),
+        style="primary",
+        describes=f"{label} of {request.id}: {request.asked.title}",
+    )
+    ending = ending_button(Action.END_NOW, "End now", request)
+    return Rendered(words.bare(text), [section(text), *_uses(request), *actions(reveal, ending)])
+
+
+def _uses(request: Request) -> list[Block]:
+    """Return what the token is good for, and how to use it."""
+    asked = request.asked
+    lines = [words.scope_line(text) for text in asked.scopes]
+    found, hidden = packed(["*Allows*", *lines], room=_SCOPES_WEIGHT, blocks=3)
+    more = [f"and {hidden} more, see the card"] if hidden else []
+    curl = code(f'curl -H "Authorization: Bearer $TOKEN" {asked.resource}', limit=400)
+    return [*found, section("\n".join([*more, f"*Use*  {curl}"]))]

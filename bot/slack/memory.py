@@ -1,0 +1,179 @@
+"""Slack in memory: what the ports Directory and Messenger promise, in its shortest form."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from bot.core import events as e
+from bot.core.errors import Unavailable
+from bot.core.identity import Actor, Kind, fingerprint
+from bot.core.policy import Group
+from bot.usecases.ports import Receipt, Standing, Story
+from bot.usecases.shows import token_message
+
+
+class MemoryDirectory:
+    """Directory in memory.
+
+    Args:
+        home: The workspace, or enterprise, that it knows.
+
+    Attributes:
+        people: By user id; whoever is not here is unknown.
+        usergroups: Members by user group id.
+        channels: What is wrong with a channel, by "#name" or id; "" if nothing is.
+        away: Whether Slack does not answer now.
+    """
+
+    def __init__(self, home: str) -> None:
+        self.home = home
+        self.people: dict[str, Standing] = {}
+        self.usergroups: dict[str, frozenset[str]] = {}
+        self.channels: dict[str, str] = {}
+        self.away = False
+        self._kept: dict[str, Standing] = {}
+
+    async def standing(self, who: Actor, *, fresh: bool = False) -> Standing:
+        """See `Directory.standing`; what was once looked up is kept for ever."""
+        if who.kind is not Kind.PERSON:
+            return Standing.BOT
+        if who.home != self.home:
+            return Standing.FOREIGN
+        if fresh or who.id not in self._kept:
+            self._must_answer()
+            self._kept[who.id] = self.people.get(who.id, Standing.UNKNOWN)
+        return self._kept[who.id]
+
+    async def groups_of(self, who: Actor, groups: Sequence[Group]) -> frozenset[str]:
+        """See `Directory.groups_of`."""
+        if who.kind is not Kind.PERSON or who.home != self.home:
+            return frozenset()
+        return frozenset(group.name for group in groups if who.id in self._members(group))
+
+    def _members(self, group: Group) -> frozenset[str]:
+        if not group.usergroup:
+            return group.users
+        self._must_answer()
+        members = self.usergroups.get(group.usergroup)
+        if members is None:
+            raise Unavailable(f"Slack has no user group {group.usergroup}")
+        return members
+
+    async def channel_problem(self, channel: str) -> str:
+        """See `Directory.channel_problem`."""
+        self._must_answer()
+        return self.channels.get(channel, f"there is no channel {channel}")
+
+    def _must_answer(self) -> None:
+        if self.away:
+            raise Unavailable("Slack did not answer")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posted:
+    """A message as it stands.
+
+    Attributes:
+        thread: The ts of the message that it is a reply to, "" for none.
+    """
+
+    channel: str
+    ts: str
+    text: str
+    thread: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wanted:
+    """A message as it should stand.
+
+    Attributes:
+        blank: What is posted at first, where `text` holds the token.
+    """
+
+    name: str
+    channel: str
+    text: str
+    blank: str = ""
+    in_thread: bool = False
+
+
+async def _nothing() -> None:
+    """Do nothing."""
+
+
+class MemoryMessenger:
+    """Messenger in memory: the card, a line for each fact, a message for each token.
+
+    Attributes:
+        posted: All messages by ts, in the order in which they were posted.
+        calls: Each post and update, as it was made.
+        before_call: Awaited before each; what it raises is what Slack did.
+    """
+
+    def __init__(self) -> None:
+        self.posted: dict[str, Posted] = {}
+        self.calls: list[Posted] = []
+        self.before_call: Callable[[], Awaitable[None]] = _nothing
+
+    async def show(
+        self, story: Story, receipts: Mapping[str, Receipt]
+    ) -> AsyncGenerator[Receipt, None]:
+        """See `Messenger.show`."""
+        known = dict(receipts)
+        for wanted in _wanted(story):
+            stands, digest = known.get(wanted.name), fingerprint(wanted.text)[:16]
+            if stands is not None and stands.digest == digest:
+                continue
+            if stands is None:
+                thread = known["card"].ts if wanted.in_thread else ""
+                first = wanted.blank or wanted.text
+                ts = await self._post(wanted.channel, first, thread=thread)
+                stands = Receipt(wanted.name, wanted.channel, ts, "" if wanted.blank else digest)
+                known[wanted.name] = stands
+                yield stands
+            if stands.digest != digest:
+                await self._update(stands.ts, wanted.text)
+                yield replace(stands, digest=digest)
+
+    async def _post(self, channel: str, text: str, *, thread: str) -> str:
+        await self.before_call()
+        ts = f"{len(self.posted) + 1}.000000"
+        self._stands(Posted(channel=channel, ts=ts, text=text, thread=thread))
+        return ts
+
+    async def _update(self, ts: str, text: str) -> None:
+        await self.before_call()
+        self._stands(replace(self.posted[ts], text=text))
+
+    def _stands(self, message: Posted) -> None:
+        self.posted[message.ts] = message
+        self.calls.append(message)
+
+
+def direct(who: Actor) -> str:
+    """Return the channel of direct messages with `who`."""
+    return f"D-{who.id}"
+
+
+def _wanted(story: Story) -> Iterator[_Wanted]:
+    request = story.request
+    channel, home = request.asked.channel, direct(request.requester)
+    state = request.grant.state if request.grant is not None else request.state
+    yield _Wanted(name="card", channel=channel, text=f"{request.asked.title}: {state}")
+    tokens = 0
+    for number, fact in enumerate(story.history, start=1):
+        text = f"{number} {e.WIRE[type(fact)]} by {fact.by}"
+        yield _Wanted(name=f"line:{number}", channel=channel, text=text, in_thread=True)
+        if isinstance(fact, e.Started | e.Extended):
+            tokens += 1
+            yield _token(story, tokens, home)
+
+
+def _token(story: Story, number: int, channel: str) -> _Wanted:
+    """Return the message of token `number`: only the newest can be read, and only for its time."""
+    grant, name = story.request.grant, token_message(number)
+    is_newest = grant is not None and number == len(grant.tokens)
+    blank = f"token {number} of {story.request.id}"
+    if story.token is None or not is_newest:
+        return _Wanted(name=name, channel=channel, text=f"{blank} is not shown")
+    return _Wanted(name=name, channel=channel, text=f"{blank}: {story.token}", blank=blank)

@@ -1,0 +1,73 @@
+"""What each typed command does, and what the person reads."""
+
+from typing import assert_never
+
+from bot.core.identity import RequestId
+from bot.core.moves import Cancel, Move, Revoke
+from bot.slack import commands as c
+from bot.slack.answers import bundles_text, help_text, list_text, status_text, unknown_text
+from bot.slack.api import SlackApi
+from bot.slack.clicks import OPEN_WITHIN_S
+from bot.slack.forms import request_form
+from bot.slack.mrkdwn import Rendered
+from bot.slack.payloads import Typed
+from bot.usecases.requests import Requests
+from bot.usecases.wishes import Wish
+
+
+class Commands:
+    """Answers commands."""
+
+    def __init__(self, requests: Requests, *, api: SlackApi) -> None:
+        self._requests = requests
+        self._api = api
+
+    async def answer(self, typed: Typed) -> Rendered | None:
+        """Carry out what was typed; return what to show, None when a form was opened.
+
+        Raises:
+            BotError: It was refused, or could not be done.
+        """
+        await self._requests.admit(typed.by)
+        command = c.read_command(typed.text)
+        match command:
+            case c.Help():
+                return help_text()
+            case c.Unknown():
+                return unknown_text(command)
+            case c.Bundles():
+                return bundles_text(self._requests.policy)
+            case c.List():
+                return list_text(await self._requests.mine(typed.by))
+            case c.Status(request=id_):
+                return await self._status(id_, typed)
+            case c.Cancel(request=id_):
+                return await self._move(id_, Cancel(), typed)
+            case c.Revoke(request=id_, reason=reason):
+                return await self._move(id_, Revoke(reason), typed)
+            case c.Ask(wish=wish):
+                return await self._ask(wish, typed)
+            case _:
+                assert_never(command)
+
+    async def _status(self, id_: RequestId | None, typed: Typed) -> Rendered:
+        if id_ is None:
+            return list_text(await self._requests.mine(typed.by))
+        return status_text(await self._requests.find(id_, by=typed.by))
+
+    async def _move(self, id_: RequestId, move: Move, typed: Typed) -> Rendered:
+        outcome = await self._requests.move(id_, move, by=typed.by, delivery=typed.delivery)
+        return status_text(outcome.request)
+
+    async def _ask(self, wish: Wish, typed: Typed) -> Rendered | None:
+        policy = self._requests.policy
+        if c.is_complete(wish, policy):
+            outcome = await self._requests.open(wish, by=typed.by, delivery=typed.delivery)
+            return status_text(outcome.request)
+        await self._api.write(
+            "views.open",
+            trigger_id=typed.trigger,
+            view=request_form(policy, wish=wish),
+            within_s=OPEN_WITHIN_S,
+        )
+        return None

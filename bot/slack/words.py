@@ -1,0 +1,156 @@
+"""The phrases that cards, thread lines, direct messages and answers share."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final, assert_never
+
+from bot.core.durations import spell
+from bot.core.events import TokenSpec
+from bot.core.grant import Close, Grant
+from bot.core.identity import BOT
+from bot.core.policy import Stage
+from bot.core.request import Request
+from bot.core.scopes import Risk, ScopeText
+from bot.core.states import GrantState, RequestState
+from bot.slack.mrkdwn import NAME_TEXT, SECTION_TEXT, code, counted, mention, moment, quoted
+
+RISK_MARK: Final[Mapping[Risk, str]] = {
+    Risk.LOW: "🟢",
+    Risk.MEDIUM: "🟡",
+    Risk.HIGH: "🟠",
+    Risk.CRITICAL: "🔴",
+}
+GROUPS_NAMED: Final = 4
+VOTERS_NAMED: Final = 8
+
+
+def risk(level: Risk) -> str:
+    """Return the risk with its mark: "🟡 medium risk"."""
+    return f"{RISK_MARK[level]} {level} risk"
+
+
+def title(request: Request) -> str:
+    """Return what was asked for, without format."""
+    return quoted(request.asked.title, limit=NAME_TEXT) or code(request.asked.bundle)
+
+
+def wanted(request: Request) -> str:
+    """Return what was asked for, and for how long: "*Read billing* for *30m*"."""
+    length = spell(request.asked.duration)
+    if request.asked.extends is not None:
+        return f"*{length} more* of *{title(request)}*"
+    return f"*{title(request)}* for *{length}*"
+
+
+def wish(request: Request) -> str:
+    """Return who wants what: "@Anna asks for *Read billing* for *30m*"."""
+    verb = "asks" if request.state is RequestState.PENDING else "asked"
+    return f"{mention(request.requester)} {verb} for {wanted(request)}"
+
+
+def bare(text: str) -> str:
+    """Return our own mrkdwn without its bold marks, for the fallback sentence."""
+    return text.replace("*", "")
+
+
+def groups(stage: Stage) -> str:
+    """Return whose yes a stage needs: "`leads` or `sre`"."""
+    names = [code(group.name, limit=60) for group in stage.approvers]
+    return _named(names, GROUPS_NAMED, " or ")
+
+
+def voters(request: Request, stage: int) -> str:
+    """Return who said yes in `stage` (from 0): "@Ben, @Cleo"."""
+    return _named([mention(who) for who in request.votes_in(stage)], VOTERS_NAMED, ", ")
+
+
+def _named(names: list[str], most: int, joint: str) -> str:
+    more = [f"{len(names) - most} more"] if len(names) > most else []
+    return joint.join([*names[:most], *more])
+
+
+def stage_name(request: Request, number: int) -> str:
+    """Return what stage `number` (from 0) is called."""
+    return code(request.asked.stages[number].name, limit=60)
+
+
+def missing_votes(request: Request, stage: Stage) -> str:
+    """Return what the stage that is voted on still needs: "1 more approval from `leads`"."""
+    given = len(request.votes_in(request.stage))
+    left = counted(stage.quorum - given, "more approval" if given else "approval")
+    return f"{left} from {groups(stage)}"
+
+
+def scope_line(text: ScopeText) -> str:
+    """Return one scope in words; the scope itself is never cut."""
+    scope = code(text.scope, limit=SECTION_TEXT)
+    meaning = quoted(text.words, limit=300)
+    return f"• {meaning}  {scope}" if meaning else f"• {scope}"
+
+
+def allows(request: Request) -> str:
+    """Return the line above the scopes: where they count, and what the requester did without."""
+    asked = request.asked
+    line = f"*Allows*  at {code(asked.resource, limit=300)}"
+    if not asked.left_out:
+        return line
+    others = counted(asked.left_out, "other scope")
+    return f"{line}  ({others} of {code(asked.bundle)} left out)"
+
+
+def closed_by(close: Close | None) -> str:
+    """Return who closed something and when: "by @Ben, Mar 1 at 10:00"."""
+    if close is None:
+        return ""
+    who = "policy" if close.by == BOT else mention(close.by)
+    return f"by {who}, {moment(close.at)}"
+
+
+def when(close: Close | None) -> str:
+    """Return when something was closed, as mrkdwn."""
+    return moment(close.at) if close is not None else ""
+
+
+def state(request: Request) -> str:
+    """Return where a request or its grant stands now, with a mark."""
+    close = request.close
+    match request.state:
+        case RequestState.PENDING:
+            stage = request.waits_for
+            needs = f"for {missing_votes(request, stage)}" if stage is not None else "for policy"
+            return f"⏳ *Waiting* {needs}"
+        case RequestState.DENIED:
+            return f"❌ *Denied* {closed_by(close)}"
+        case RequestState.CANCELLED:
+            return f"↩️ *Taken back* {closed_by(close)}"
+        case RequestState.EXPIRED:
+            return f"⌛ *Nobody decided in time*, {when(close)}"
+        case RequestState.APPROVED:
+            if request.grant is None:
+                return f"✅ *Approved* {closed_by(close)}"
+            return grant_state(request.grant)
+        case _:
+            assert_never(request.state)
+
+
+def grant_state(grant: Grant) -> str:
+    """Return where a grant stands now, with a mark."""
+    match grant.state:
+        case GrantState.READY:
+            return "✅ *Approved*, about to start"
+        case GrantState.LIVE:
+            return f"🔑 *Works* until {moment(grant.ends_at)}"
+        case GrantState.EXPIRING:
+            return f"⏰ *Ends soon*: {moment(grant.ends_at)}"
+        case GrantState.EXPIRED:
+            return f"🏁 *Ended*, {when(grant.close)}"
+        case GrantState.REVOKED:
+            return f"🛑 *Ended early* {closed_by(grant.close)}"
+        case _:
+            assert_never(grant.state)
+
+
+def token_at(grant: Grant, at: datetime) -> TokenSpec:
+    """Return the token that was the newest one at that time."""
+    known = [token for token in grant.tokens if token.issued_at <= at]
+    return known[-1] if known else grant.tokens[0]

@@ -1,0 +1,226 @@
+"""The composition root: the only module that knows every concrete class, and reads the clock."""
+
+import time
+import uuid
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import aiohttp
+from redis.asyncio import Redis
+
+from bot.config import Settings
+from bot.core.errors import Misconfigured
+from bot.core.identity import RequestId
+from bot.core.states import Timer
+from bot.keyring import Keyring, make_key
+from bot.policy_files import Loaded, load_policies
+from bot.slack.api import SlackApi
+from bot.slack.clicks import Clicks
+from bot.slack.directory import Home, SlackDirectory
+from bot.slack.listeners import Listeners
+from bot.slack.messenger import SlackMessenger
+from bot.slack.submissions import Submissions
+from bot.slack.typed import Commands
+from bot.store.embedded import EmbeddedServer
+from bot.store.redis import RedisStore, check_server, connect, epoch
+from bot.telemetry import PrometheusMetrics
+from bot.usecases.desk import Desk, Stores
+from bot.usecases.gate import Gate
+from bot.usecases.ports import SHOW, Queue
+from bot.usecases.requests import Requests
+from bot.usecases.shows import Shows
+from bot.usecases.tasks import Tasks
+from bot.usecases.timers import Timers
+from bot.usecases.tokens import Tokens
+from bot.usecases.workers import Handler, Worker
+
+# How far our clock and the store's may be apart before nothing is granted any more.
+SKEW_AT_MOST: Final = timedelta(seconds=5)
+
+
+class SystemClock:
+    """Local monotonic time plus the offset to the store's clock, from its latest reply.
+
+    Attributes:
+        stopped: Set when the store is no longer the one that we began with.
+    """
+
+    def __init__(self) -> None:
+        self._zero = datetime.now(UTC) - _elapsed()
+        self.stopped = False
+
+    def now(self) -> datetime:
+        """Return the store's time as well as it is known here."""
+        return self._zero + _elapsed()
+
+    def follow(self, store_now: datetime) -> None:
+        """Take over the store's time."""
+        self._zero = store_now - _elapsed()
+
+    def agrees(self) -> bool:
+        """Return whether anything may be granted: see SKEW_AT_MOST."""
+        return not self.stopped and abs(self.now() - datetime.now(UTC)) <= SKEW_AT_MOST
+
+
+def _elapsed() -> timedelta:
+    return timedelta(seconds=time.monotonic())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """What everything else stands on.
+
+    Attributes:
+        mark: The store's epoch when we began; another one later means that it was wiped.
+    """
+
+    settings: Settings
+    loaded: Loaded
+    keyring: Keyring
+    clock: SystemClock
+    metrics: PrometheusMetrics
+    redis: Redis
+    store: RedisStore
+    session: aiohttp.ClientSession
+    api: SlackApi
+    mark: str
+
+
+@asynccontextmanager
+async def ground(settings: Settings, *, embedded: Path | None) -> AsyncGenerator[Ground, None]:
+    """Open what everything stands on; it is closed when the context is left.
+
+    Raises:
+        Misconfigured: With everything that an operator must change.
+        Unavailable: The store did not answer.
+    """
+    loaded, keyring = _files(settings, embedded=embedded)
+    async with AsyncExitStack() as stack:
+        url = settings.redis_url.reveal()
+        if embedded is not None and not url:
+            url = (await stack.enter_async_context(EmbeddedServer(embedded / "redis"))).url
+        redis = _client(url)
+        stack.push_async_callback(redis.aclose)
+        problems = await check_server(redis)
+        if problems:
+            raise Misconfigured(*problems)
+        clock, metrics = SystemClock(), PrometheusMetrics()
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        yield Ground(
+            settings=settings,
+            loaded=loaded,
+            keyring=keyring,
+            clock=clock,
+            metrics=metrics,
+            redis=redis,
+            store=RedisStore.on(redis, on_time=clock.follow),
+            session=session,
+            api=SlackApi(
+                settings.bot_token, base_url=settings.slack_api, session=session, metrics=metrics
+            ),
+            mark=await epoch(redis, create=uuid.uuid4().hex),
+        )
+
+
+def _files(settings: Settings, *, embedded: Path | None) -> tuple[Loaded, Keyring]:
+    """Return what the files say.
+
+    Raises:
+        Misconfigured: With the problems of all of them.
+    """
+    problems: list[str] = []
+    loaded = keyring = None
+    try:
+        loaded = load_policies(settings.policies, default_resource=settings.resource)
+    except Misconfigured as problem:
+        problems += problem.problems
+    try:
+        if embedded is not None and not any(settings.keys.glob("*.pem")):
+            make_key(settings.keys, name=f"{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}")
+        keyring = Keyring.load(settings.keys)
+    except Misconfigured as problem:
+        problems += problem.problems
+    if loaded is None or keyring is None:
+        raise Misconfigured(*problems)
+    return loaded, keyring
+
+
+def _client(url: str) -> Redis:
+    try:
+        return connect(url)
+    except ValueError as problem:
+        raise Misconfigured(f"REDIS_URL is not a Redis URL: {problem}") from None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """Everything that runs.
+
+    Attributes:
+        after: What follows an acknowledgement.
+    """
+
+    home: Home
+    directory: SlackDirectory
+    workers: tuple[Worker, ...]
+    tokens: Tokens
+    listeners: Listeners
+    after: Tasks
+
+
+def build(on: Ground, home: Home) -> Parts:
+    """Return the bot, built but not running."""
+    store, clock, metrics = on.store, on.clock, on.metrics
+    directory = SlackDirectory(on.api, home, now=clock.now)
+    messenger = SlackMessenger(on.api, directory)
+    stores = Stores(
+        ledger=store.ledger, once=store.once, signer=on.keyring, clock=clock, metrics=metrics
+    )
+
+    def shown(id_: RequestId) -> None:
+        messages.soon(id_)
+
+    desk = Desk(stores, issuer=on.settings.issuer, shown=shown)
+    requests = Requests(
+        desk,
+        Gate(directory),
+        ledger=store.ledger,
+        listings=store.listings,
+        policy=lambda: on.loaded.policy,
+    )
+    timers = Timers(desk)
+    shows = Shows(
+        requests,
+        messenger,
+        ledger=store.ledger,
+        receipts=store.receipts,
+        mint=desk.mint,
+        clock=clock,
+    )
+    handlers: dict[str, Handler] = {SHOW: shows, **dict.fromkeys(Timer, timers)}
+    safety, messages = (
+        Worker(queue, store.jobs, handlers, clock=clock, metrics=metrics)
+        for queue in (Queue.SAFETY, Queue.MESSAGES)
+    )
+    after = Tasks()
+    listeners = Listeners(
+        commands=Commands(requests, api=on.api),
+        clicks=Clicks(requests, api=on.api, messenger=messenger, receipts=store.receipts),
+        submissions=Submissions(requests),
+        api=on.api,
+        directory=directory,
+        metrics=metrics,
+        after=after,
+    )
+    return Parts(
+        home=home,
+        directory=directory,
+        workers=(safety, messages),
+        tokens=Tokens(store.tokens, on.keyring, clock, requests),
+        listeners=listeners,
+        after=after,
+    )

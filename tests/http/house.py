@@ -1,0 +1,185 @@
+"""A server on loopback over a store, with one live grant or more."""
+
+from base64 import b64encode
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from hashlib import sha256
+from typing import Any
+from urllib.parse import quote_plus
+
+from aiohttp import ClientSession, web
+from cryptography.hazmat.primitives.asymmetric import rsa
+from redis.asyncio import Redis
+
+from bot.core.client import Client
+from bot.core.events import Approved
+from bot.core.grant import Signing, started
+from bot.core.identity import BOT
+from bot.http.server import HttpParts, make_runner
+from bot.keyring import Keyring
+from bot.store.memory import (
+    MemoryLedger,
+    MemoryListings,
+    MemoryOnce,
+    MemoryStore,
+    MemoryTokenIndex,
+)
+from bot.store.redis import RedisStore
+from bot.telemetry import MemoryMetrics
+from bot.usecases.commits import Step, commit_of
+from bot.usecases.desk import Desk, Stores
+from bot.usecases.gate import Gate
+from bot.usecases.ports import CommitId
+from bot.usecases.requests import Requests
+from bot.usecases.tokens import Mint, Tokens
+from tests.builders import T0, requested
+
+ISSUER = "https://jit.example"
+SECRETS = {"billing-api": "correct horse", "deploy-api": "battery/staple", "odd id+": "100 %:ö&="}
+RESOURCES = {
+    "billing-api": {"https://billing.example", "https://refunds.example"},
+    "deploy-api": {"https://deploy.example"},
+    "odd id+": {"https://billing.example"},
+}
+CLIENTS = {
+    id_: Client(
+        id=id_,
+        secret_sha256=sha256(secret.encode()).hexdigest(),
+        resources=frozenset(RESOURCES[id_]),
+    )
+    for id_, secret in SECRETS.items()
+}
+
+
+@cache
+def key(number: int) -> rsa.RSAPrivateKey:
+    """Return one of a few keys; making one takes a while."""
+    return rsa.generate_private_key(65537, 2048)
+
+
+class SetClock:
+    def __init__(self) -> None:
+        self.at = T0
+
+    def now(self):
+        return self.at
+
+    def agrees(self):
+        return True
+
+
+def basic(id_: str, secret: str | None = None) -> dict[str, str]:
+    """Return the header of client `id_`, form-encoded inside as RFC 6749 wants it."""
+    secret = SECRETS[id_] if secret is None else secret
+    pair = f"{quote_plus(id_)}:{quote_plus(secret)}"
+    return {"Authorization": "Basic " + b64encode(pair.encode()).decode()}
+
+
+@dataclass
+class House:
+    """One store and what is around it.
+
+    Attributes:
+        problems: What /readyz finds.
+    """
+
+    ledger: Any
+    listings: Any
+    once: Any
+    tokens: Any
+    clock: Any
+    ring: Keyring = field(default_factory=lambda: Keyring.of(key(1)))
+    metrics: MemoryMetrics = field(default_factory=MemoryMetrics)
+    problems: list[str] = field(default_factory=list)
+    slack: Any = None
+
+    async def grant(self, *, lasts: timedelta = timedelta(minutes=30), **over: Any) -> str:
+        """Return the token of a grant that starts now."""
+        at, mint = self.clock.now(), Mint(self.ring)
+        asked = requested(**{"at": at, "duration": lasts, "longest": lasts, **over})
+        signing = Signing(issuer=ISSUER, kid=self.ring.active_kid)
+        approved = Approved(request=asked.request, at=at, by=BOT)
+        facts = (asked, approved, *started(asked, now=at, by=BOT, signing=signing))
+        change = commit_of(CommitId(f"live:{asked.request}"), [Step(None, facts)], mint=mint)
+        await self.ledger.commit(change)
+        return mint.token(facts[-1].token)
+
+    def desk(self) -> Desk:
+        stores = Stores(
+            ledger=self.ledger,
+            once=self.once,
+            signer=self.ring,
+            clock=self.clock,
+            metrics=self.metrics,
+        )
+        return Desk(stores, issuer=ISSUER, shown=lambda _: None)
+
+    def requests(self) -> Requests:
+        nobody: Any = None  # no person acts here
+        gate = Gate(nobody)
+        return Requests(
+            self.desk(), gate, ledger=self.ledger, listings=self.listings, policy=nobody
+        )
+
+    def parts(self) -> HttpParts:
+        async def ready():
+            return self.problems
+
+        async def render():
+            return b"jit_up 1\n", "text/plain; version=0.0.4"
+
+        return HttpParts(
+            tokens=Tokens(self.tokens, self.ring, self.clock, self.requests()),
+            clients=lambda: CLIENTS,
+            jwks=self.ring.jwks,
+            slack=self.slack,
+            ready=ready,
+            render_metrics=render,
+            metrics=self.metrics,
+        )
+
+
+class RealClock:
+    def now(self):
+        return datetime.now(UTC)
+
+    def agrees(self):
+        return True
+
+
+def house_on(redis: Redis) -> House:
+    store = RedisStore.on(redis)
+    return House(
+        ledger=store.ledger,
+        listings=store.listings,
+        once=store.once,
+        tokens=store.tokens,
+        clock=RealClock(),
+    )
+
+
+def house_in_memory() -> House:
+    clock = SetClock()
+    store = MemoryStore(clock.now)
+    return House(
+        ledger=MemoryLedger(store),
+        listings=MemoryListings(store),
+        once=MemoryOnce(store),
+        tokens=MemoryTokenIndex(store),
+        clock=clock,
+    )
+
+
+@asynccontextmanager
+async def served(app: web.Application) -> AsyncIterator[ClientSession]:
+    """Serve `app` as production does, and give a client of it."""
+    runner = make_runner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    host, port = runner.addresses[0][:2]
+    async with ClientSession(f"http://{host}:{port}") as client:
+        yield client
+    await runner.cleanup()

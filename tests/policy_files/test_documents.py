@@ -1,0 +1,493 @@
+"""What one entry alone can get wrong: the exact sentence at the exact place."""
+
+import pytest
+
+from tests.policy_files.folders import BUNDLES, GROUPS, RULES, bundle, loaded, problems, rule
+
+WHERE = "p/bundles.yaml"
+AT = "bundles.billing-read"
+
+
+def test_the_right_files_are_right(tmp_path):
+    assert list(loaded(tmp_path).policy.bundles) == ["billing-read"]
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        (
+            "enviroment: production",
+            "13:5: {at}.enviroment: unknown key 'enviroment' (did you mean 'environment'?)",
+        ),
+        ("zzz: 1", "13:5: {at}.zzz: unknown key 'zzz'"),
+        ("break_glass: {}", "13:5: {at}.break_glass: 'break_glass' is not supported yet"),
+        ("extend: {times: 2}", "13:5: {at}.extend: 'extend' is not supported yet"),
+        ("provider: aws", "13:5: {at}.provider: 'provider' is not supported yet"),
+        (
+            "limits: {active_per_user: 1}",
+            "13:14: {at}.limits.active_per_user: 'active_per_user' is not supported yet",
+        ),
+        (
+            "limits: {per_user: 1}",
+            (
+                "13:14: {at}.limits.per_user: unknown key 'per_user' (did you"
+                " mean 'per_user_per_day'?)"
+            ),
+        ),
+        ("limits: {active_total: 0}", "13:28: {at}.limits.active_total: must be 1 or more, not 0"),
+        (
+            "limits: {active_total: '3'}",
+            "13:28: {at}.limits.active_total: must be a whole number, not '3'",
+        ),
+        ("limits: 3", "13:13: {at}.limits: must be a mapping, not 3"),
+        (
+            "environment: prodction",
+            "6:18: {at}.environment: 'prodction' is not allowed (did you mean 'production'?)",
+        ),
+        (
+            "environment: no",
+            "6:18: {at}.environment: 'no' is not allowed (there is dev, staging, production)",
+        ),
+        ("access: Read", "7:13: {at}.access: 'Read' is not allowed (did you mean 'read'?)"),
+        ("risk: 2", "8:11: {at}.risk: 2 is not allowed (there is low, medium, high, critical)"),
+        ("risk: hihg", "8:11: {at}.risk: 'hihg' is not allowed (did you mean 'high'?)"),
+        (
+            "delivery: email",
+            "13:15: {at}.delivery: 'email' is not allowed (there is message, reveal)",
+        ),
+        (
+            "owner: Leads",
+            "9:12: {at}.owner: 'Leads' is not a name: small letters, digits and dashes",
+        ),
+        (
+            "channel: #access",
+            '10:13: {at}.channel: nothing is left, as # begins a comment; write "#name" in quotes',
+        ),
+        ("channel: access", "10:14: {at}.channel: 'access' is not a channel: \"#name\" or an id"),
+        (
+            'channel: "#Access"',
+            "10:14: {at}.channel: '#Access' is not a channel: \"#name\" or an id",
+        ),
+        ("channel: U0ANNA", "10:14: {at}.channel: 'U0ANNA' is not a channel: \"#name\" or an id"),
+        (
+            "max_duration: 90",
+            "11:19: {at}.max_duration: 90 is not a duration; write 30m, 2h, 1h30m or 7d",
+        ),
+        (
+            "max_duration: PT1H",
+            "11:19: {at}.max_duration: 'PT1H' is not a duration; write 30m, 2h, 1h30m or 7d",
+        ),
+        (
+            "max_duration:",
+            "11:18: {at}.max_duration: nothing is not a duration; write 30m, 2h, 1h30m or 7d",
+        ),
+        ("default_duration: 0m", "12:23: {at}.default_duration: must be longer than nothing"),
+        (
+            "default_duration: 2h",
+            "12:23: {at}.default_duration: 2h is longer than max_duration, 1h",
+        ),
+        (
+            "max_duration: 25h",
+            "11:19: {at}.max_duration: 1d1h is longer than defaults.max_duration, 1d",
+        ),
+        ("reason_min: 0", "13:17: {at}.reason_min: must be 1 or more, not 0"),
+        ("reason_min: 501", "13:17: {at}.reason_min: must be 500 or less, not 501"),
+        ("reason_min: true", "13:17: {at}.reason_min: must be a whole number, not true"),
+        ("title: 2024", "4:12: {at}.title: must be text, not 2024; put it in quotes"),
+        ("title: [a]", "4:12: {at}.title: must be text, not a list"),
+        ("title: ' '", "4:12: {at}.title: must not be blank"),
+        (f"title: {'x' * 76}", "4:12: {at}.title: must have 75 characters at most, and has 76"),
+        ("labels: {team: 1}", "13:20: {at}.labels.team: must be text, not 1; put it in quotes"),
+        ("scopes: []", "5:13: {at}.scopes: must not be empty"),
+        ("scopes: {}", "5:13: {at}.scopes: must not be empty"),
+        (
+            "scopes: a:b",
+            "5:13: {at}.scopes: must be a list of scopes, or a mapping of scopes to their words",
+        ),
+        (
+            "scopes: [a, a:*]",
+            "5:17: {at}.scopes[1]: the scope 'a:*' has a wildcard in it; name each scope",
+        ),
+        (
+            "scopes: ['*']",
+            "5:14: {at}.scopes[0]: the scope '*' has a wildcard in it; name each scope",
+        ),
+        (
+            "scopes: {a:*: All of a}",
+            "5:14: {at}.scopes.'a:*': the scope 'a:*' has a wildcard in it; name each scope",
+        ),
+        (
+            "scopes: ['a b']",
+            (
+                "5:14: {at}.scopes[0]: 'a b' is not a scope: printable ASCII without"
+                " spaces, quotes, backslashes"
+            ),
+        ),
+        (
+            "scopes: [ä]",
+            (
+                "5:14: {at}.scopes[0]: 'ä' is not a scope: printable ASCII without"
+                " spaces, quotes, backslashes"
+            ),
+        ),
+        (
+            "scopes: ['']",
+            (
+                "5:14: {at}.scopes[0]: '' is not a scope: printable ASCII without"
+                " spaces, quotes, backslashes"
+            ),
+        ),
+        ("scopes: [a, 7]", "5:17: {at}.scopes[1]: must be text, not 7; put it in quotes"),
+        ("scopes: [a, b, a]", "5:13: {at}.scopes: the scope 'a' is given twice"),
+        (
+            f"scopes: [{'x' * 151}]",
+            "5:14: {at}.scopes[0]: a scope must have 150 characters at most",
+        ),
+        (
+            f"scopes: [{', '.join(f's{n}' for n in range(101))}]",
+            "5:13: {at}.scopes: must hold 100 at most",
+        ),
+        ("scopes: {a: }", "5:17: {at}.scopes.a: must be text, not nothing"),
+        (
+            "resource: billing",
+            (
+                "13:15: {at}.resource: 'billing' is not an absolute URI such as"
+                " https://billing.example"
+            ),
+        ),
+        (
+            "resource: https://",
+            (
+                "13:15: {at}.resource: 'https://' is not an absolute URI such as"
+                " https://billing.example"
+            ),
+        ),
+        (
+            "resource: https://[::1",
+            (
+                "13:15: {at}.resource: 'https://[::1' is not an absolute URI"
+                " such as https://billing.example"
+            ),
+        ),
+        (
+            "resource: https://a b",
+            (
+                "13:15: {at}.resource: 'https://a b' is not an absolute URI"
+                " such as https://billing.example"
+            ),
+        ),
+        (
+            "resource: https://a/#x",
+            (
+                "13:15: {at}.resource: 'https://a/#x' has a fragment, and a"
+                " resource has none (RFC 8707)"
+            ),
+        ),
+        (
+            'ticket: {pattern: "(", example: a}',
+            "13:23: {at}.ticket.pattern: '(' is not an RE2 pattern: missing ): (",
+        ),
+        (
+            'ticket: {pattern: "(?=a)a", example: a}',
+            (
+                "13:23: {at}.ticket.pattern: '(?=a)a' is not"
+                " an RE2 pattern: invalid perl operator: (?="
+            ),
+        ),
+        (
+            'ticket: {pattern: "[A-Z]+-[0-9]+", example: "OPS-1 2"}',
+            "13:49: {at}.ticket.example: 'OPS-1 2' does not match the pattern in full",
+        ),
+        ('ticket: {pattern: "[A-Z]+"}', "13:5: {at}.ticket: the key 'example' is missing"),
+    ],
+)
+def test_a_bundle_that_is_wrong_is_refused_at_the_place(tmp_path, line, problem):
+    assert problems(tmp_path, bundles=bundle(line)) == [f"{WHERE}:{problem.format(at=AT)}"]
+
+
+def test_all_that_is_wrong_with_a_bundle_is_told_at_once(tmp_path):
+    wrong = BUNDLES.replace("risk: medium", "risk: huge").replace("    owner: leads\n", "")
+    assert problems(tmp_path, bundles=wrong.replace("1h", "1x")) == [
+        "p/bundles.yaml:3:3: bundles.billing-read: the key 'owner' is missing",
+        (
+            "p/bundles.yaml:8:11: bundles.billing-read.risk: 'huge' is not allowed (there is low,"
+            " medium, high, critical)"
+        ),
+        (
+            "p/bundles.yaml:10:19: bundles.billing-read.max_duration: '1x' is not a duration; write"
+            " 30m, 2h, 1h30m or 7d"
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("entry", "problem"),
+    [
+        ("x: {}", "5:3: groups.x: a group has exactly one of `users` and `usergroup`"),
+        (
+            "x: {users: [U0BEN], usergroup: S0SRE}",
+            "5:3: groups.x: a group has exactly one of `users` and `usergroup`",
+        ),
+        ("x: {users: []}", "5:14: groups.x.users: must not be empty"),
+        (
+            "x: {users: [U0BEN, ben]}",
+            "5:22: groups.x.users[1]: 'ben' is not a Slack user id such as U012AB3CD",
+        ),
+        (
+            "x: {usergroup: '@sre'}",
+            "5:18: groups.x.usergroup: '@sre' is not a Slack user group id such as S012AB3CD",
+        ),
+        (
+            "x: {on_call: {}, users: [U0BEN]}",
+            "5:7: groups.x.on_call: 'on_call' is not supported yet",
+        ),
+        ("x: {any_of: [a], users: [U0BEN]}", "5:7: groups.x.any_of: 'any_of' is not supported yet"),
+        (
+            "x: {min_members: 2, users: [U0BEN]}",
+            "5:7: groups.x.min_members: 'min_members' is not supported yet",
+        ),
+        ("x: {user: [U0BEN]}", "5:7: groups.x.user: unknown key 'user' (did you mean 'users'?)"),
+        ("x: [U0BEN]", "5:3: groups.x: must be a mapping, not a list"),
+        (
+            "X Y: {users: [U0BEN]}",
+            "5:3: groups.'X Y': 'X Y' is not a name: small letters, digits and dashes",
+        ),
+    ],
+)
+def test_a_group_that_is_wrong_is_refused_at_the_place(tmp_path, entry, problem):
+    assert problems(tmp_path, groups=f"{GROUPS}  {entry}\n") == [f"p/groups.yaml:{problem}"]
+
+
+@pytest.mark.parametrize(
+    ("chain", "problem"),
+    [
+        ("{stages: []}", "3:22: chains.one-lead.stages: must not be empty"),
+        ("{expire_after: 1h}", "3:3: chains.one-lead: the key 'stages' is missing"),
+        (
+            "{stages: [{name: a, approvers: [leads], quorum: 0}]}",
+            "3:61: chains.one-lead.stages[0].quorum: must be 1 or more, not 0",
+        ),
+        (
+            "{stages: [{name: a, approvers: [leads], quorum: 11}]}",
+            "3:61: chains.one-lead.stages[0].quorum: must be 10 or less, not 11",
+        ),
+        (
+            "{stages: [{name: a, approvers: []}]}",
+            "3:44: chains.one-lead.stages[0].approvers: must not be empty",
+        ),
+        (
+            "{stages: [{name: a, approvers: [leads], escalate: []}]}",
+            "3:53: chains.one-lead.stages[0].escalate: 'escalate' is not supported yet",
+        ),
+        (
+            "{stages: [{name: a, approvers: [leads], at_least: {leads: 1}}]}",
+            "3:53: chains.one-lead.stages[0].at_least: 'at_least' is not supported yet",
+        ),
+        (
+            "{stages: [{name: a, aprovers: [leads], approvers: [leads]}]}",
+            (
+                "3:33: chains.one-lead.stages[0].aprovers: unknown key 'aprovers' (did you mean"
+                " 'approvers'?)"
+            ),
+        ),
+        (
+            "{stages: [{name: a, approvers: [leads]}], denials: 1}",
+            "3:55: chains.one-lead.denials: 'denials' is not supported yet",
+        ),
+    ],
+)
+def test_a_chain_that_is_wrong_is_refused_at_the_place(tmp_path, chain, problem):
+    rules = RULES.replace(
+        "one-lead:\n    stages: [{name: lead, approvers: [leads]}]", f"one-lead: {chain}"
+    )
+    assert problems(tmp_path, rules=rules) == [f"p/rules.yaml:{problem}"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "problem"),
+    [
+        (
+            ["id: a", "bundles: {}", "requesters: [leads]", "decision: require"],
+            "6:5: rules[0]: `decision: require` needs a chain",
+        ),
+        (
+            [
+                "id: a",
+                "bundles: {}",
+                "requesters: [leads]",
+                "decision: auto_approve",
+                "chain: one-lead",
+            ],
+            "10:12: rules[0].chain: `decision: auto_approve` asks nobody; take the chain out",
+        ),
+        (
+            ["id: a", "bundles: {}", "decision: deny", "chain: one-lead"],
+            "9:12: rules[0].chain: `decision: deny` asks nobody; take the chain out",
+        ),
+        (
+            ["id: a", "bundles: {}", "decision: auto_approve"],
+            "6:5: rules[0]: say whose requests: only a rule that denies is for everybody",
+        ),
+        (
+            ["id: a", "bundles: {}", "requesters: []", "decision: deny"],
+            "8:17: rules[0].requesters: must not be empty",
+        ),
+        (
+            ["id: a", "bundles: {}", "decision: allow"],
+            (
+                "8:15: rules[0].decision: 'allow' is not allowed (there is auto_approve, require,"
+                " deny)"
+            ),
+        ),
+        (
+            ["id: a", "bundles: {name: []}", "decision: deny"],
+            "7:21: rules[0].bundles.name: must not be empty",
+        ),
+        (
+            ["id: a", "bundles: {labels: {}}", "decision: deny"],
+            "7:23: rules[0].bundles.labels: must not be empty",
+        ),
+        (
+            ["id: a", "bundles: {enviroment: [dev]}", "decision: deny"],
+            (
+                "7:15: rules[0].bundles.enviroment: unknown key 'enviroment' (did you mean"
+                " 'environment'?)"
+            ),
+        ),
+        (
+            ["id: a", "bundles: {environment: prod}", "decision: deny"],
+            "7:28: rules[0].bundles.environment: must be a list, not 'prod'",
+        ),
+        (
+            ["id: a", "bundles: {name: [billing-*]}", "decision: deny"],
+            (
+                "7:22: rules[0].bundles.name[0]: 'billing-*' is not a name: small letters, digits"
+                " and dashes"
+            ),
+        ),
+        (
+            ["id: a", "bundles: {}", "decision: deny", "when: [x]"],
+            "9:5: rules[0].when: 'when' is not supported yet",
+        ),
+        (
+            ["id: a", "bundles: {}", "decision: deny", "during: night"],
+            "9:5: rules[0].during: 'during' is not supported yet",
+        ),
+        (
+            ["id: a", "bundles: {}", "decision: deny", "mode: audit"],
+            "9:5: rules[0].mode: 'mode' is not supported yet",
+        ),
+        (["bundles: {}", "decision: deny"], "6:5: rules[0]: the key 'id' is missing"),
+        (["id: a", "decision: deny"], "6:5: rules[0]: the key 'bundles' is missing"),
+    ],
+)
+def test_a_rule_that_is_wrong_is_refused_at_the_place(tmp_path, lines, problem):
+    assert problems(tmp_path, rules=rule(*lines)) == [f"p/rules.yaml:{problem}"]
+
+
+@pytest.mark.parametrize(
+    ("guardrail", "problem"),
+    [
+        (
+            "{id: a, bundles: {}}",
+            (
+                "12:5: guardrails[0]: a guardrail needs `deny: true`, `max_duration` or"
+                " `min_approvals`"
+            ),
+        ),
+        (
+            "{id: a, bundles: {}, deny: false}",
+            (
+                "12:5: guardrails[0]: a guardrail needs `deny: true`, `max_duration` or"
+                " `min_approvals`"
+            ),
+        ),
+        (
+            "{id: a, bundles: {}, deny: yes}",
+            "12:32: guardrails[0].deny: must be true or false, not 'yes'",
+        ),
+        (
+            "{id: a, bundles: {}, min_approvals: 0}",
+            "12:41: guardrails[0].min_approvals: must be 1 or more, not 0",
+        ),
+        ("{id: a, deny: true}", "12:5: guardrails[0]: the key 'bundles' is missing"),
+        (
+            "{id: a, bundles: {}, deny: true, even_break_glass: true}",
+            "12:38: guardrails[0].even_break_glass: 'even_break_glass' is not supported yet",
+        ),
+        ("deny", "12:5: guardrails[0]: must be a mapping, not 'deny'"),
+    ],
+)
+def test_a_guardrail_that_is_wrong_is_refused_at_the_place(tmp_path, guardrail, problem):
+    rules = f"{RULES}guardrails:\n  - {guardrail}\n"
+    assert problems(tmp_path, rules=rules) == [f"p/rules.yaml:{problem}"]
+
+
+@pytest.mark.parametrize(
+    ("client", "problem"),
+    [
+        (
+            f"{{secret_sha256: {'A' * 64}, resources: [https://a]}}",
+            "3:24: clients.api.secret_sha256: must be a SHA-256 in hex: 64 of 0-9 and a-f",
+        ),
+        (
+            f"{{secret_sha256: {'a' * 63}, resources: [https://a]}}",
+            "3:24: clients.api.secret_sha256: must be a SHA-256 in hex: 64 of 0-9 and a-f",
+        ),
+        (
+            f"{{secret_sha256: {'a' * 64}, resources: []}}",
+            "3:101: clients.api.resources: must not be empty",
+        ),
+        (
+            f"{{secret_sha256: {'a' * 64}, resources: [https://a#b]}}",
+            (
+                "3:102: clients.api.resources[0]: 'https://a#b' has a fragment, and a resource has"
+                " none (RFC 8707)"
+            ),
+        ),
+        (f"{{secret_sha256: {'a' * 64}}}", "3:3: clients.api: the key 'resources' is missing"),
+        (
+            f"{{secret_sha256: {'a' * 64}, resources: [https://a], bundles: [b]}}",
+            "3:114: clients.api.bundles: 'bundles' is not supported yet",
+        ),
+    ],
+)
+def test_a_client_that_is_wrong_is_refused_at_the_place(tmp_path, client, problem):
+    text = f"version: 1\nclients:\n  api: {client}\n"
+    assert problems(tmp_path, clients=text) == [f"p/clients.yaml:{problem}"]
+
+
+def test_a_secret_that_stands_in_the_place_of_its_hash_is_not_repeated(tmp_path):
+    text = "version: 1\nclients: {api: {secret_sha256: s3cr3t-s3cr3t, resources: [https://a]}}\n"
+    assert "s3cr3t" not in "".join(problems(tmp_path, clients=text))
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("groups: {}\n", "1:1: the key 'version' is missing"),
+        ("version: 2\n", "1:10: version: version 2 is not known; this is for version 1"),
+        ("version: '1'\n", "1:10: version: must be a whole number, not '1'"),
+        ("version: true\n", "1:10: version: must be a whole number, not true"),
+        ("version: 1\nrulez: []\n", "2:1: rulez: unknown key 'rulez' (did you mean 'rules'?)"),
+        ("version: 1\nwindows: {}\n", "2:1: windows: 'windows' is not supported yet"),
+        ("version: 1\nauditors: x\n", "2:1: auditors: 'auditors' is not supported yet"),
+        ("version: 1\nrules: {}\n", "2:8: rules: must be a list, not a mapping"),
+        ("version: 1\ngroups:\n", "2:8: groups: must be a mapping, not nothing"),
+        ("version: 1\ngroups: [a]\n", "2:9: groups: must be a mapping, not a list"),
+        ("- version\n", "1:1: must be a mapping, not a list"),
+        ("version\n", "1:1: must be a mapping, not 'version'"),
+        ("version: 1\ndefaults: 3\n", "2:1: defaults: must be a mapping, not 3"),
+        (
+            "version: 1\ndefaults: {max_duration: 1}\n",
+            "2:26: defaults.max_duration: 1 is not a duration; write 30m, 2h, 1h30m or 7d",
+        ),
+    ],
+)
+def test_a_file_of_the_wrong_shape_is_refused_at_the_place(tmp_path, text, problem):
+    assert problems(tmp_path, more=text) == [f"p/more.yaml:{problem}"]
+
+
+def test_what_is_long_is_clipped_where_it_is_repeated(tmp_path):
+    (problem,) = problems(tmp_path, bundles=bundle(f"risk: {'x' * 100_000}"))
+    assert len(problem) < 300
