@@ -105,8 +105,8 @@ def list_text(requests: Sequence[Request]) -> Rendered:
         return message_text("Nothing of yours is pending or live. Ask with `/jit request`.")
     entries, hidden = packed(
         [*_listed("You hold", working), *_listed("You wait for", waiting)],
-        room=10**9,
-        blocks=10**9,
+        room=MESSAGE_WEIGHT - _AROUND,
+        blocks=_ENTRIES,
     )
     more = f"{hidden} more lines do not fit. " if hidden else ""
     return Rendered(

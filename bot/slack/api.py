@@ -22,6 +22,12 @@ from bot.usecases.secret import Secret
 # given (https://docs.slack.dev/interactivity/handling-user-interaction#acknowledgment_response).
 READ_WITHIN_S: Final = 1.2
 WRITE_WITHIN_S: Final = 10.0
+# Opening a view must follow the click within 3 s, and the answer to the click waits for it
+# (https://docs.slack.dev/interactivity#modals).
+OPEN_WITHIN_S: Final = 1.5
+
+# The same click came twice, and opened its view the first time.
+_OPENED_ALREADY: Final = "exchanged_trigger_id"
 
 # Slack's own faults (https://docs.slack.dev/reference/methods/chat.postMessage#errors).
 _THEIR_FAULT: Final = frozenset(
@@ -85,6 +91,18 @@ class SlackApi:
             Busy, Unavailable, SlackError: See above; with Unavailable it may have been done.
         """
         return await self._call(self._writer, method, args, within_s=within_s)
+
+    async def open_view(self, trigger: str, view: Mapping[str, Any]) -> None:
+        """Show `view` to whoever made the click; one that came twice opens one view.
+
+        Raises:
+            Busy, Unavailable, SlackError: See above.
+        """
+        try:
+            await self.write("views.open", trigger_id=trigger, view=view, within_s=OPEN_WITHIN_S)
+        except SlackError as problem:
+            if problem.name != _OPENED_ALREADY:
+                raise
 
     async def _call(
         self, client: AsyncWebClient, method: str, args: Mapping[str, Any], *, within_s: float

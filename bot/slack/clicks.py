@@ -8,7 +8,7 @@ from bot.core.identity import RequestId
 from bot.core.moves import Approve, Cancel, Deny, Move, Revoke, Scrub
 from bot.core.request import Request
 from bot.core.states import RequestState
-from bot.slack.api import SlackApi
+from bot.slack.api import OPEN_WITHIN_S, SlackApi
 from bot.slack.buttons import Action, read_button, read_token_button
 from bot.slack.forms import read_draft, request_form
 from bot.slack.messenger import CARD, SlackMessenger
@@ -17,10 +17,6 @@ from bot.slack.mrkdwn import View
 from bot.slack.payloads import Click
 from bot.usecases.ports import Receipts
 from bot.usecases.requests import Requests
-
-# Opening a view must follow the click within 3 s, and the answer to the click waits for it
-# (https://docs.slack.dev/interactivity#modals).
-OPEN_WITHIN_S: Final = 1.5
 
 _SIMPLE: Final[Mapping[str, Move]] = {
     Action.CANCEL: Cancel(),
@@ -57,6 +53,8 @@ class Clicks:
         if click.action == Action.GOT_IT:
             id_, jti = read_token_button(click.value)
             return await self._move(id_, Scrub(jti), click)
+        if click.action == Action.EXTEND:
+            return await self._extend(click)
         id_, seen = read_button(click.value)
         match click.action:
             case Action.APPROVE:
@@ -70,9 +68,6 @@ class Clicks:
             case Action.REVEAL:
                 token = await self._requests.reveal(id_, by=click.by, delivery=click.delivery)
                 return await self._open(click, token_modal(await self._requests.load(id_), token))
-            case Action.EXTEND:
-                outcome = await self._requests.extend(id_, by=click.by, delivery=click.delivery)
-                return _extended(outcome.request)
             case name if name in _SIMPLE:
                 return await self._move(id_, _SIMPLE[name], click)
             case _:
@@ -81,6 +76,11 @@ class Clicks:
     async def _move(self, id_: RequestId, move: Move, click: Click) -> str:
         outcome = await self._requests.move(id_, move, by=click.by, delivery=click.delivery)
         return done(move, outcome.request)
+
+    async def _extend(self, click: Click) -> str:
+        id_, jti = read_token_button(click.value)
+        outcome = await self._requests.extend(id_, by=click.by, delivery=click.delivery, token=jti)
+        return _extended(outcome.request)
 
     async def _ask_why(self, id_: RequestId, click: Click) -> str:
         move = Deny("?")
@@ -103,9 +103,7 @@ class Clicks:
         return ""
 
     async def _open(self, click: Click, view: View) -> str:
-        await self._api.write(
-            "views.open", trigger_id=click.trigger, view=view, within_s=OPEN_WITHIN_S
-        )
+        await self._api.open_view(click.trigger, view)
         return ""
 
     async def retire_twin(self, click: Click) -> None:

@@ -108,7 +108,7 @@ def warning_dm(request: Request) -> Rendered:
     extend = button(
         Action.EXTEND,
         f"Ask for {length} more",
-        value=button_value(request),
+        value=token_button_value(request, len(grant.tokens)),
         style="primary",
         describes=f"Ask for {length} more of {request.id}: {request.asked.title}",
     )

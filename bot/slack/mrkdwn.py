@@ -22,10 +22,8 @@ MESSAGE_BLOCKS: Final = 50
 VIEW_BLOCKS: Final = 100
 SECTION_TEXT: Final = 3000
 CONTEXT_ELEMENTS: Final = 10
-ACTIONS: Final = 25
 # https://docs.slack.dev/reference/block-kit/block-elements/button-element
 BUTTON_TEXT: Final = 75
-BUTTON_VALUE: Final = 2000
 ACCESSIBILITY_LABEL: Final = 75
 # https://docs.slack.dev/reference/block-kit/composition-objects/option-object
 OPTION_TEXT: Final = 75
@@ -38,7 +36,6 @@ CONFIRM_TEXT: Final = 300
 CONFIRM_BUTTON: Final = 30
 # https://docs.slack.dev/reference/views/modal-views
 VIEW_WORDS: Final = 24
-PRIVATE_METADATA: Final = 3000
 PLACEHOLDER: Final = 150
 VIEW_WEIGHT: Final = 250_000
 # https://docs.slack.dev/reference/methods/chat.update, error msg_too_long

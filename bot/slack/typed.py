@@ -7,7 +7,6 @@ from bot.core.moves import Cancel, Move, Revoke
 from bot.slack import commands as c
 from bot.slack.answers import bundles_text, help_text, list_text, status_text, unknown_text
 from bot.slack.api import SlackApi
-from bot.slack.clicks import OPEN_WITHIN_S
 from bot.slack.forms import request_form
 from bot.slack.mrkdwn import Rendered
 from bot.slack.payloads import Typed
@@ -64,10 +63,5 @@ class Commands:
         if c.is_complete(wish, policy):
             outcome = await self._requests.open(wish, by=typed.by, delivery=typed.delivery)
             return status_text(outcome.request)
-        await self._api.write(
-            "views.open",
-            trigger_id=typed.trigger,
-            view=request_form(policy, wish=wish),
-            within_s=OPEN_WITHIN_S,
-        )
+        await self._api.open_view(typed.trigger, request_form(policy, wish=wish))
         return None

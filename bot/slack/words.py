@@ -152,5 +152,6 @@ def grant_state(grant: Grant) -> str:
 
 def token_at(grant: Grant, at: datetime) -> TokenSpec:
     """Return the token that was the newest one at that time."""
-    known = [token for token in grant.tokens if token.issued_at <= at]
+    # Issue times are cut to the second: what happened in that second happened before the issue.
+    known = [token for token in grant.tokens if token.issued_at < at.replace(microsecond=0)]
     return known[-1] if known else grant.tokens[0]

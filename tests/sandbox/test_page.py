@@ -17,6 +17,7 @@ from bot.sandbox.rates import QUICK
 from bot.sandbox.server import Sandbox
 
 pytestmark = pytest.mark.system
+expect.set_options(timeout=15_000)  # a browser on a busy machine
 
 ROOT = Path(__file__).parents[2]
 SECRET = "the signing secret of the page's tests"
@@ -301,7 +302,7 @@ async def test_a_long_hostile_text_does_not_stop_the_page(stage):
 
     await stage.visit()
 
-    await expect(stage.message(ts)).to_be_visible(timeout=2000)
+    await expect(stage.message(ts)).to_be_visible()
 
 
 async def test_a_date_is_shown_in_the_reader_s_own_time_zone(stage):

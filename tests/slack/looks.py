@@ -5,10 +5,13 @@ import re
 
 from hypothesis import strategies as st
 
+from bot.core.identity import BOT
+from bot.core.moves import Approve, Deny, Revoke
+from bot.core.policy import Stage
 from bot.core.scopes import Delivery, Risk, ScopeText
 from bot.sandbox.limits import check_message, check_view
 from bot.slack.mrkdwn import MESSAGE_TEXT, MESSAGE_WEIGHT, Rendered, weight
-from tests.core.test_lifecycle import PEOPLE, asked, stages
+from tests.core.test_lifecycle import ANNA, BEN, CLEO, PEOPLE, asked, group, moves, stages
 
 ATTACKS = (
     "<!channel> <!here> <@UEVIL> <#C0SECRET> <!subteam^S0SRE>",
@@ -32,12 +35,13 @@ scopes = st.lists(
     min_size=1,
     max_size=120,
 ).map(tuple)
+one_lead = (Stage(name="lead", approvers=(group("leads"),)),)
 asks = st.builds(
     asked,
-    stages=st.one_of(stages, stages.map(lambda found: found * 4)),
+    stages=st.one_of(st.just(one_lead), stages, stages.map(lambda found: found * 4)),
     delivery=st.sampled_from(Delivery),
     risk=st.sampled_from(Risk),
-    by=st.sampled_from(PEOPLE),
+    by=st.one_of(st.just(ANNA), st.sampled_from(PEOPLE)),
     title=texts,
     bundle=st.sampled_from(["billing-read", "b" * 300]),
     resource=st.sampled_from(["https://billing.example", "urn:" + "x" * 500]),
@@ -47,6 +51,13 @@ asks = st.builds(
     ticket=texts,
     left_out=st.integers(0, 3),
     scopes=scopes,
+)
+
+said = st.one_of(moves, st.builds(Deny, texts), st.builds(Revoke, texts))
+acts = st.lists(st.tuples(said, st.sampled_from((*PEOPLE, BOT)), st.floats(0.1, 15)), max_size=25)
+# Half of the histories begin with what it takes to be granted.
+steps = st.one_of(
+    acts, acts.map(lambda more: [(Approve(), BEN, 0.5), (Approve(), CLEO, 0.5), *more])
 )
 
 _OURS = re.compile(r"<@[UW][A-Z0-9]+>|<!date\^\d+\^\{date_short_pretty\} at \{time\}\|[-: \w]+>")

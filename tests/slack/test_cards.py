@@ -34,7 +34,7 @@ from bot.slack.modals import (
     read_details_form,
     token_modal,
 )
-from bot.slack.mrkdwn import ACCESSIBILITY_LABEL
+from bot.slack.mrkdwn import ACCESSIBILITY_LABEL, Rendered
 from tests.builders import (
     ANNA,
     BEN,
@@ -47,13 +47,14 @@ from tests.builders import (
     granted,
     requested,
 )
-from tests.core.test_lifecycle import play, steps
+from tests.core.test_lifecycle import play
 from tests.slack.looks import (
     ATTACKS,
     asks,
     buttons,
     must_fit,
     parts,
+    steps,
     texts,
     tokens_of,
     view_must_fit,
@@ -214,6 +215,7 @@ def test_a_card_tells_how_it_ended():
     told = text_of(request_card(evolve(live(), revoked)))
     assert "Ended early* by <@UCLEO>" in told
     assert "> done early" in told
+    assert "decide before" not in told
 
 
 def test_what_policy_decided_names_the_rule_and_the_reasons_and_nobody_can_approve_it():
@@ -281,7 +283,15 @@ def test_buttons_carry_the_request_and_what_was_shown_and_nothing_else_is_believ
     request = a_request()
     assert read_button(button_value(request)) == (request.id, shown_digest(request.asked))
     assert read_token_button(token_button_value(request, 2)) == (REQUEST, "G-AAAAAAAAAAAA.2")
-    for broken in ("", "R-AAAAAAAAAAAA", "R-AAAAAAAAAAAA.xyz", "R-A:B*.0123456789abcdef", "{}"):
+    junk = f"{button_value(request)}0"
+    for broken in (
+        "",
+        "R-AAAAAAAAAAAA",
+        "R-AAAAAAAAAAAA.xyz",
+        "R-A:B*.0123456789abcdef",
+        "{}",
+        junk,
+    ):
         with pytest.raises(NotFound):
             read_button(broken)
         with pytest.raises(NotFound):
@@ -305,6 +315,7 @@ def test_the_token_message_goes_from_waiting_to_readable_to_taken_out_to_dead():
     jti = request.grant.token.jti
     assert not buttons(token_dm(request, 1, None))
     readable = token_dm(request, 1, TOKEN)
+    assert TOKEN not in readable.text
     assert f"```{TOKEN}```" in text_of(readable)
     assert buttons(readable) == [Action.GOT_IT, Action.END_NOW]
     got_it = readable.blocks[-1]["elements"][0]["value"]
@@ -400,3 +411,26 @@ def test_each_risk_has_a_mark_of_its_own():
 @given(texts)
 def test_a_message_modal_says_something_whatever_it_is_given(text):
     view_must_fit(message_modal("Title that is much too long for a modal", text))
+
+
+def test_the_line_of_a_reminder_keeps_the_end_that_it_was_about():
+    request = live()
+    warned = e.Warned(request=REQUEST, at=T0 + timedelta(minutes=25), by=BOT)
+    before = thread_line(warned, evolve(request, warned))
+    later = T0 + timedelta(minutes=26)
+    newer = replace(request.grant.token, issued_at=later, expires_at=T0 + timedelta(hours=1))
+    more = e.Extended(
+        request=REQUEST, at=later, by=BOT, token=newer, extension=RequestId("R-BBBBBBBBBBBB")
+    )
+    assert thread_line(warned, evolve(evolve(request, warned), more)) == before
+    assert thread_line(warned, evolve(request, warned)).text.startswith("⏰ <@UANNA>")
+
+
+@pytest.mark.parametrize("reason", ["x" * 500, "&" * 500])
+def test_ten_lines_can_go_out_in_one_message_however_much_was_said(reason):
+    title = "&" * 150
+    denied = e.Denied(request=REQUEST, at=T0, by=CLEO, reason=reason)
+    lines = [thread_line(denied, a_request(title=title))] * 10
+    must_fit(
+        Rendered("\n".join(line.text for line in lines), [b for line in lines for b in line.blocks])
+    )

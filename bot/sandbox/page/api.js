@@ -17,11 +17,15 @@ async function send(path, body) {
   try {
     return await call("POST", path, body);
   } catch {
-    return { ok: false, error: "The stand-in for Slack does not answer. Is the demo still running?" };
+    return {
+      ok: false,
+      error: "The stand-in for Slack does not answer. Is the demo still running?",
+    };
   }
 }
 
-const read = (path, values, signal) => call("GET", `${path}?${new URLSearchParams(values)}`, null, signal);
+const read = (path, values, signal) =>
+  call("GET", `${path}?${new URLSearchParams(values)}`, null, signal);
 
 export const getWorld = (user) => read("world", { user });
 export const getMessages = (user, channel) => read("messages", { user, channel });

@@ -3,12 +3,13 @@
 
 import { getMessages, getViews, getWorld, waitForChanges } from "./api.js";
 import { startComposer } from "./composer.js";
-import { avatar, el, icon, toast } from "./dom.js";
+import { el, icon, toast } from "./dom.js";
 import { helpCard, hideHelp, showHelp } from "./help.js";
 import { closeMenu } from "./menu.js";
 import { drawMessages, spoken, threadOf, topLevel } from "./messages.js";
 import { showViews, startModals } from "./modal.js";
-import { about, drawSidebar } from "./sidebar.js";
+import { banner, emptyWords, roomHead, threadFoot, threadHead } from "./room.js";
+import { drawSidebar } from "./sidebar.js";
 import { channelOf, keepWorld, memory, personOf, remember, state, world } from "./state.js";
 import { countUnread, markRead } from "./unread.js";
 
@@ -25,7 +26,11 @@ const parts = {};
 let waiting = null;
 let turn = 0;
 
-const choose = { person: (id) => go(id, null), channel: (id) => go(state.user, id), help: () => helpAgain() };
+const choose = {
+  person: (id) => go(id, null),
+  channel: (id) => go(state.user, id),
+  help: () => helpAgain(),
+};
 
 /** Where the address says that one is: [user, channel, thread]. */
 const place = () => location.hash.slice(1).split("/").map(decodeURIComponent);
@@ -50,7 +55,10 @@ async function arrive() {
   state.user = wanted;
   const channels = world().channels;
   const known = (id) => channels.some((one) => one.id === id);
-  const next = [channel, memory.channels[wanted], state.channel, FIRST_ROOM].find(known) ?? channels[0]?.id ?? null;
+  const next =
+    [channel, memory.channels[wanted], state.channel, FIRST_ROOM].find(known) ??
+    channels[0]?.id ??
+    null;
   const changedRoom = moved || next !== state.channel;
   if (changedRoom) state.messages = [];
   state.channel = next;
@@ -87,7 +95,7 @@ async function look() {
     document.body.classList.remove("offline");
   } catch {
     document.body.classList.add("offline");
-    state.seq = -1;
+    state.seq = null;
     follow();
   }
 }
@@ -100,9 +108,11 @@ async function lookNow() {
     getViews(user),
   ]);
   const seq = Math.min(seen.seq, room.seq, stack.seq);
-  if (user !== state.user || channel !== state.channel || seq < state.seq) return;
+  if (user !== state.user || channel !== state.channel || seq < (state.seq ?? 0)) return;
   const before = new Set(state.messages.map((message) => message.ts));
-  const news = room.messages.filter((message) => before.size && !before.has(message.ts) && message.user !== user);
+  const news = room.messages.filter(
+    (message) => before.size && !before.has(message.ts) && message.user !== user,
+  );
   keepWorld(user, seen);
   state.messages = room.messages;
   state.seq = seq;
@@ -120,13 +130,14 @@ async function follow() {
   const user = state.user;
   while (!mine.signal.aborted) {
     try {
-      const { seq } = await waitForChanges(user, state.seq, mine.signal);
+      const known = state.seq;
+      const seq = known === null ? null : (await waitForChanges(user, known, mine.signal)).seq;
+      if ((known === null || seq !== known) && !mine.signal.aborted) await lookNow();
       document.body.classList.remove("offline");
-      if (seq !== state.seq && !mine.signal.aborted) await lookNow();
     } catch {
       if (mine.signal.aborted) return;
       document.body.classList.add("offline");
-      state.seq = -1;
+      state.seq = null;
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     }
   }
@@ -182,9 +193,19 @@ const resized = new ResizeObserver(() => parts.atEnd && scrollDown());
 function drawRoom() {
   const channel = channelOf(state.channel);
   const person = personOf(state.user);
-  parts.list = el("div", { class: "list", role: "log", "aria-label": "Messages", "aria-live": "off" });
+  parts.list = el("div", {
+    class: "list",
+    role: "log",
+    "aria-label": "Messages",
+    "aria-live": "off",
+  });
   parts.empty = el("p", { class: "empty" }, emptyWords(channel));
-  parts.more = el("button", { type: "button", class: "more", onclick: scrollDown, hidden: true }, "New messages", icon("down"));
+  parts.more = el(
+    "button",
+    { type: "button", class: "more", onclick: scrollDown, hidden: true },
+    "New messages",
+    icon("down"),
+  );
   parts.help = el("div", {}, helpCard(choose, fillComposer));
   parts.scroll = el("div", { class: "scroll", tabindex: "-1" }, parts.empty, parts.list);
   parts.scroll.addEventListener("scroll", () => {
@@ -195,36 +216,14 @@ function drawRoom() {
   resized.disconnect();
   resized.observe(parts.scroll);
   parts.composer = startComposer(person, channel, look);
-  main.replaceChildren(roomHead(channel, person), parts.help, parts.scroll, parts.more, banner(person) ?? "", parts.composer.node);
-}
-
-function roomHead(channel, person) {
-  const isDirect = channel?.kind === "im";
-  const members = (channel?.members ?? []).filter((id) => personOf(id)).length;
-  return el(
-    "header",
-    { class: "room-head" },
-    el("h1", {}, isDirect ? avatar(null, "small") : icon(channel?.kind === "private" ? "lock" : "hash"), channel?.name ?? "nowhere"),
-    isDirect && el("span", { class: "badge-app" }, "APP"),
-    !isDirect && el("span", { class: "room-members", title: "Members" }, icon("people"), String(members)),
-    el("span", { class: "offline-mark", role: "status" }, "The demo does not answer. Trying again …"),
-    el("span", { class: "room-you" }, "You are ", el("b", {}, person.name), about(person) && `, ${about(person)}`),
+  main.replaceChildren(
+    roomHead(channel, person),
+    parts.help,
+    parts.scroll,
+    parts.more,
+    banner(person) ?? "",
+    parts.composer.node,
   );
-}
-
-function emptyWords(channel) {
-  if (channel?.kind === "im") return "Here jit writes to you alone: outcomes of your requests, tokens, reminders.";
-  return channel ? `Nothing in #${channel.name} yet.` : "This person sees no channel.";
-}
-
-/** A line over the composer about people whom a bot must not serve. */
-function banner(person) {
-  const words = {
-    deactivated: `${person.name}'s account is deactivated. In Slack one could not even sign in; here you may try what the bot says.`,
-    guest: `${person.name} is a guest. Try to ask for access: the bot should refuse.`,
-    external: `${person.name} belongs to another company (Slack Connect). Try to ask or to approve: the bot should refuse.`,
-  }[person.kind];
-  return words && el("p", { class: "banner" }, words);
 }
 
 function fillComposer(text) {
@@ -252,8 +251,17 @@ function drawThread() {
   if (aside.hidden) return aside.replaceChildren();
   if (aside.dataset.ts !== `${state.channel} ${state.thread}` || !aside.firstChild) {
     aside.dataset.ts = `${state.channel} ${state.thread}`;
-    parts.replies = el("div", { class: "list", role: "log", "aria-label": "Replies", "data-testid": "thread-pane" });
-    aside.replaceChildren(threadHead(), el("div", { class: "scroll" }, parts.replies), threadFoot());
+    parts.replies = el("div", {
+      class: "list",
+      role: "log",
+      "aria-label": "Replies",
+      "data-testid": "thread-pane",
+    });
+    aside.replaceChildren(
+      threadHead(channelOf(state.channel), closeThread),
+      el("div", { class: "scroll" }, parts.replies),
+      threadFoot(),
+    );
   }
   const box = parts.replies.parentElement;
   const atEnd = isAtEnd(box);
@@ -262,28 +270,17 @@ function drawThread() {
   return undefined;
 }
 
-function threadHead() {
-  const closer = { type: "button", class: "plain", "aria-label": "Close thread", "data-testid": "thread-close" };
-  return el(
-    "header",
-    { class: "room-head" },
-    el("h2", {}, "Thread"),
-    el("span", { class: "room-members" }, `#${channelOf(state.channel)?.name ?? ""}`),
-    el("button", { ...closer, onclick: closeThread }, icon("close")),
-  );
-}
-
-const threadFoot = () => el("p", { class: "thread-foot" }, "Apps' commands do not work in threads; type them in the channel.");
-
 /** The place that a permalink (/archives/C0ACCESS/p1700000000000100) means, or null. */
 function permalink(url) {
-  const [, channel, seconds, micros] = /^\/archives\/(\w+)\/p(\d+)(\d{6})$/.exec(url.pathname) ?? [];
+  const [, channel, seconds, micros] =
+    /^\/archives\/(\w+)\/p(\d+)(\d{6})$/.exec(url.pathname) ?? [];
   return channel ? [channel, url.searchParams.get("thread_ts") ?? `${seconds}.${micros}`] : null;
 }
 
 function followLink(event) {
   const anchor = event.target.closest("a[href]");
-  const found = anchor && new URL(anchor.href).origin === location.origin && permalink(new URL(anchor.href));
+  const found =
+    anchor && new URL(anchor.href).origin === location.origin && permalink(new URL(anchor.href));
   if (!found) return;
   event.preventDefault();
   go(state.user, ...found);

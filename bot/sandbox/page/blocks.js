@@ -13,7 +13,9 @@ export const renderBlocks = (blocks, host) => blocks.map((block) => renderBlock(
 
 function renderBlock(block, host) {
   const render = RENDERERS[block.type];
-  return render ? render(block, host) : el("div", { class: "block unknown" }, `(a block of type ${block.type})`);
+  return render
+    ? render(block, host)
+    : el("div", { class: "block unknown" }, `(a block of type ${block.type})`);
 }
 
 const RENDERERS = {
@@ -26,16 +28,29 @@ const RENDERERS = {
         { class: "section-main" },
         block.text && el("div", {}, textNode(block.text)),
         block.fields &&
-          el("div", { class: "fields" }, ...block.fields.map((field) => el("div", {}, textNode(field)))),
+          el(
+            "div",
+            { class: "fields" },
+            ...block.fields.map((field) => el("div", {}, textNode(field))),
+          ),
       ),
-      block.accessory && el("div", { class: "accessory" }, renderElement(block.accessory, block, host)),
+      block.accessory &&
+        el("div", { class: "accessory" }, renderElement(block.accessory, block, host)),
     ),
   header: (block) => el("h3", { class: "block header" }, textNode(block.text)),
   divider: () => el("hr", { class: "block" }),
   context: (block, host) =>
-    el("div", { class: "block context" }, ...block.elements.map((part) => renderElement(part, block, host))),
+    el(
+      "div",
+      { class: "block context" },
+      ...block.elements.map((part) => renderElement(part, block, host)),
+    ),
   actions: (block, host) =>
-    el("div", { class: "block actions" }, ...block.elements.map((part) => renderElement(part, block, host))),
+    el(
+      "div",
+      { class: "block actions" },
+      ...block.elements.map((part) => renderElement(part, block, host)),
+    ),
   input: (block, host) => inputBlock(block, host),
   rich_text: (block) => el("div", { class: "block" }, richText(block)),
   image: (block) => picture(block),
@@ -47,13 +62,17 @@ function renderElement(element, block, host) {
   if (element.type === "overflow") return overflow(element, block, host);
   if (element.type === "image") return picture(element);
   if (isControl(element)) {
-    return control(element, block, host, { dispatches: true, label: element.placeholder?.text ?? "Choose" });
+    return control(element, block, host, {
+      dispatches: true,
+      label: element.placeholder?.text ?? "Choose",
+    });
   }
   return el("span", { class: "unknown" }, `(${element.type})`);
 }
 
 // Pictures from elsewhere stay away: the page loads nothing but itself.
-const picture = (image) => el("span", { class: "picture", role: "img" }, image.alt_text ?? "picture");
+const picture = (image) =>
+  el("span", { class: "picture", role: "img" }, image.alt_text ?? "picture");
 
 function buttonOf(element, block, host) {
   const props = {
@@ -63,15 +82,29 @@ function buttonOf(element, block, host) {
   };
   if (element.url) {
     const address = /^https?:/i.test(element.url) ? element.url : null;
-    const linked = { ...props, href: address, target: "_blank", rel: "noopener noreferrer", role: "button" };
-    return el("a", { ...linked, onclick: (event) => press(event.currentTarget) }, textNode(element.text));
+    const linked = {
+      ...props,
+      href: address,
+      target: "_blank",
+      rel: "noopener noreferrer",
+      role: "button",
+    };
+    return el(
+      "a",
+      { ...linked, onclick: (event) => press(event.currentTarget) },
+      textNode(element.text),
+    );
   }
   const press = async (button) => {
     if (button.getAttribute("aria-disabled")) return;
     if (element.confirm && !(await askConfirm(element.confirm))) return;
     await busy(button, () => host.act({ element, block, value: element.value ?? null, button }));
   };
-  return el("button", { type: "button", ...props, onclick: (event) => press(event.currentTarget) }, textNode(element.text));
+  return el(
+    "button",
+    { type: "button", ...props, onclick: (event) => press(event.currentTarget) },
+    textNode(element.text),
+  );
 }
 
 function overflow(element, block, host) {
@@ -85,11 +118,18 @@ function overflow(element, block, host) {
   });
   button.append(icon("more"));
   const pick = async (option) => {
-    if (option.url && /^https?:/i.test(option.url)) window.open(option.url, "_blank", "noopener,noreferrer");
+    if (option.url && /^https?:/i.test(option.url))
+      window.open(option.url, "_blank", "noopener,noreferrer");
     if (element.confirm && !(await askConfirm(element.confirm))) return;
     await busy(button, () => host.act({ element, block, value: option.value, button }));
   };
-  const menu = { anchor: button, groups: optionGroups(element), chosen: new Set(), label: "More actions", pick };
+  const menu = {
+    anchor: button,
+    groups: optionGroups(element),
+    chosen: new Set(),
+    label: "More actions",
+    pick,
+  };
   button.addEventListener("click", () => openMenu(menu));
   return button;
 }
@@ -111,10 +151,19 @@ function inputBlock(block, host) {
   };
   return el(
     "div",
-    { class: "block input", "data-testid": `field-${block.block_id}`, "data-block": block.block_id },
+    {
+      class: "block input",
+      "data-testid": `field-${block.block_id}`,
+      "data-block": block.block_id,
+    },
     label,
     control(block.element, block, host, about),
-    el("div", { class: "error", id: `${ids}-error`, "data-testid": `error-${block.block_id}`, role: "alert" }),
+    el("div", {
+      class: "error",
+      id: `${ids}-error`,
+      "data-testid": `error-${block.block_id}`,
+      role: "alert",
+    }),
     el("div", { class: "hint", id: `${ids}-hint` }, block.hint && textNode(block.hint)),
   );
 }

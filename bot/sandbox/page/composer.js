@@ -5,6 +5,10 @@ import { busy, el, icon } from "./dom.js";
 
 const COMMAND = /^\/jit(?:\s|$)/;
 const HINTS = ["/jit request", "/jit bundles", "/jit list", "/jit help"];
+const ONLY_JIT =
+  "Only /jit is connected here: people do not chat in this small Slack. Try /jit help.";
+// What Slackbot has told in the channel already.
+const TOLD = ["operation_timeout", "dispatch_failed"];
 const typed = [];
 const drafts = new Map();
 
@@ -22,7 +26,11 @@ export function startComposer(person, channel, reload) {
     spellcheck: "false",
     value: drafts.get(draft) ?? "",
   });
-  const button = el("button", { type: "submit", class: "send", "aria-label": "Send", "data-testid": "send" }, icon("send"));
+  const button = el(
+    "button",
+    { type: "submit", class: "send", "aria-label": "Send", "data-testid": "send" },
+    icon("send"),
+  );
   const fill = (text) => {
     field.value = text;
     drafts.set(draft, text);
@@ -32,20 +40,37 @@ export function startComposer(person, channel, reload) {
   const send = async () => {
     const text = field.value.trim();
     if (!text || button.getAttribute("aria-disabled")) return;
-    note.textContent = COMMAND.test(text) ? "" : "Only /jit is connected here: people do not chat in this small Slack. Try /jit help.";
+    note.textContent = COMMAND.test(text) ? "" : ONLY_JIT;
     if (note.textContent) return;
     typed.push(text);
     fill("");
     const answer = await busy(button, () => sendCommand(person.id, channel.id, text));
-    if (!answer.ok && !answer.status && !/^(operation_timeout|dispatch_failed)$/.test(answer.error)) note.textContent = answer.error;
+    if (!answer.ok && !TOLD.includes(answer.error)) note.textContent = answer.error;
     await reload();
   };
   field.addEventListener("input", () => fill(field.value));
   field.addEventListener("keydown", (event) => key(event, field, fill, send));
-  const form = el("form", { class: "composer", onsubmit: (event) => event.preventDefault() || send() }, field, button);
-  const hints = HINTS.map((text) => el("button", { type: "button", class: "try", onclick: () => fill(`${text} `) || field.focus() }, text));
+  const form = el(
+    "form",
+    { class: "composer", onsubmit: (event) => event.preventDefault() || send() },
+    field,
+    button,
+  );
+  const hints = HINTS.map((text) =>
+    el(
+      "button",
+      { type: "button", class: "try", onclick: () => fill(`${text} `) || field.focus() },
+      text,
+    ),
+  );
   return {
-    node: el("div", { class: "composer-box" }, note, form, el("p", { class: "hints" }, "Try ", ...hints)),
+    node: el(
+      "div",
+      { class: "composer-box" },
+      note,
+      form,
+      el("p", { class: "hints" }, "Try ", ...hints),
+    ),
     fill: (text) => fill(text) || field.focus(),
   };
 }

@@ -54,10 +54,20 @@ function fits(element, value) {
   return value === null || offered.has(value);
 }
 
-const TEXTS = { plain_text_input: "text", email_text_input: "email", url_text_input: "url", number_input: "text" };
+const TEXTS = {
+  plain_text_input: "text",
+  email_text_input: "email",
+  url_text_input: "url",
+  number_input: "text",
+};
 const isMany = (element) => element.type === "checkboxes" || element.type === "multi_static_select";
 
-const CONTROLS = { static_select: select, multi_static_select: select, checkboxes: choices, radio_buttons: choices };
+const CONTROLS = {
+  static_select: select,
+  multi_static_select: select,
+  checkboxes: choices,
+  radio_buttons: choices,
+};
 for (const type of Object.keys(TEXTS)) CONTROLS[type] = textInput;
 
 export const isControl = (element) => element.type in CONTROLS;
@@ -76,10 +86,16 @@ export function control(element, block, host, about) {
       return false;
     }
     host.form?.set(block, element, changed);
-    if (about.dispatches) await busy(node, () => host.act({ element, block, value: changed, button: node }));
+    if (about.dispatches)
+      await busy(node, () => host.act({ element, block, value: changed, button: node }));
     return true;
   };
-  return draw(element, first, change, { ...about, key: `${block.block_id} ${element.action_id}`, host, block });
+  return draw(element, first, change, {
+    ...about,
+    key: `${block.block_id} ${element.action_id}`,
+    host,
+    block,
+  });
 }
 
 const aria = (about) => ({
@@ -147,7 +163,14 @@ function select(element, value, change, about) {
   };
   const toggle = () => {
     if (closeMenu(button)) return;
-    openMenu({ anchor: button, groups: optionGroups(element), chosen, multi: many, label: about.label, pick });
+    openMenu({
+      anchor: button,
+      groups: optionGroups(element),
+      chosen,
+      multi: many,
+      label: about.label,
+      pick,
+    });
   };
   button.addEventListener("click", toggle);
   button.addEventListener("keydown", (event) => {
@@ -165,13 +188,21 @@ function selected(element, chosen, many) {
     return el("span", { class: "placeholder" }, element.placeholder?.text ?? "Choose an option");
   }
   if (!many) return el("span", { class: "select-text" }, textNode(options[0].text));
-  return el("span", { class: "tags" }, ...options.map((option) => el("span", { class: "tag" }, textNode(option.text))));
+  return el(
+    "span",
+    { class: "tags" },
+    ...options.map((option) => el("span", { class: "tag" }, textNode(option.text))),
+  );
 }
 
 function choices(element, value, change, about) {
   const many = isMany(element);
   const chosen = new Set(many ? value : [value]);
-  const group = el("div", { ...aria(about), class: "choices", role: many ? "group" : "radiogroup" });
+  const group = el("div", {
+    ...aria(about),
+    class: "choices",
+    role: many ? "group" : "radiogroup",
+  });
   for (const [index, option] of optionsOf(element).entries()) {
     const box = el("input", {
       type: many ? "checkbox" : "radio",
@@ -184,7 +215,9 @@ function choices(element, value, change, about) {
       if (!many) chosen.clear();
       if (box.checked) chosen.add(option.value);
       else chosen.delete(option.value);
-      const order = optionsOf(element).map((one) => one.value).filter((one) => chosen.has(one));
+      const order = optionsOf(element)
+        .map((one) => one.value)
+        .filter((one) => chosen.has(one));
       if (!(await change(many ? order : option.value, group))) box.checked = !box.checked;
     });
     group.append(

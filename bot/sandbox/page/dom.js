@@ -26,8 +26,9 @@ const ICONS = {
   eye: "M1.5 8S4 3.8 8 3.8 14.5 8 14.5 8 12 12.2 8 12.2 1.5 8 1.5 8M8 9.8a1.8 1.8 0 1 0 0-3.6 1.8 1.8 0 0 0 0 3.6",
   send: "M2.5 8 14 2.5 10 14 7.8 9z",
   more: "M3.5 8h.01M8 8h.01M12.5 8h.01",
-  people: "M6 7.5a2.3 2.3 0 1 0 0-4.6 2.3 2.3 0 0 0 0 4.6M1.8 13c.3-2.4 2-3.6 4.2-3.6s3.900 1.200 4.200 3.600M10.500 3.200a2.200 2.200 0 0 1 0 4.200M12 9.700c1.300.5 2.100 1.600 2.300 3.300",
-  warn: "M8 2.2 14.500 13.500h-13zM8 6.500v3.200m0 2v.01",
+  people:
+    "M6 7.5a2.3 2.3 0 1 0 0-4.6 2.3 2.3 0 0 0 0 4.6M1.8 13c.3-2.4 2-3.6 4.2-3.6s3.9 1.2 4.2 3.6M10.5 3.2a2.2 2.2 0 0 1 0 4.2M12 9.7c1.3.5 2.1 1.6 2.3 3.3",
+  warn: "M8 2.2 14.5 13.5h-13zM8 6.5v3.2m0 2v.01",
 };
 
 /** A small line drawing; it says nothing to screen readers. */
@@ -45,9 +46,10 @@ export function icon(name) {
 
 /** A coloured circle with initials for a person, a square with a key for the app (null). */
 export function avatar(person, size = "") {
-  if (!person) return el("span", { class: `avatar app ${size}`, "aria-hidden": "true" }, icon("key"));
+  if (!person)
+    return el("span", { class: `avatar app ${size}`, "aria-hidden": "true" }, icon("key"));
   const words = person.name.split(/\s+/).filter(Boolean);
-  const initials = (words.length > 1 ? words[0][0] + words.at(-1)[0] : person.name.slice(0, 2));
+  const initials = words.length > 1 ? words[0][0] + words.at(-1)[0] : person.name.slice(0, 2);
   const off = person.kind === "deactivated" ? "off" : "";
   const kind = `avatar hue-${person.hue} ${size} ${off}`;
   return el("span", { class: kind, "aria-hidden": "true" }, initials);

@@ -17,7 +17,9 @@ triangular_flag_on_post 🚩|unlock 🔓|warning ⚠️|wastebasket 🗑️|watc
 white_large_square ⬜|wrench 🔧|x ❌|yellow_circle 🟡|zap ⚡|zzz 💤|negative_squared_cross_mark ❎|heavy_exclamation_mark ❗|detective 🕵️|electric_plug 🔌`;
 
 const EMOJI = new Map(
-  TABLE.split(/[|\n]/).filter(Boolean).map((pair) => pair.split(" ")),
+  TABLE.split(/[|\n]/)
+    .filter(Boolean)
+    .map((pair) => pair.split(" ")),
 );
 
 /** The character for a name such as "key", or the name between colons as it was. */

@@ -41,10 +41,30 @@ export function helpCard(choose, fill) {
     el(
       "ol",
       {},
-      step("As ", be("U0ANNA", "Anna"), " type ", chip("/jit request", () => fill("/jit request")), ", press Enter, and ask for “Read billing”."),
-      step("Become ", be("U0BEN", "Ben"), ", a billing lead, and press Approve on the card in #access-requests."),
-      step("Back as ", be("U0ANNA", "Anna"), ", open jit under Apps: your token is there. A reminder follows, then the end."),
-      step("Be curious: approve your own request, ask as ", be("U0GUS", "Gus"), " the guest or as ", be("U0XENIA", "Xenia"), " from another company."),
+      step(
+        "As ",
+        be("U0ANNA", "Anna"),
+        " type ",
+        chip("/jit request", () => fill("/jit request")),
+        ", press Enter, and ask for “Read billing”.",
+      ),
+      step(
+        "Become ",
+        be("U0BEN", "Ben"),
+        ", a billing lead, and press Approve on the card in #access-requests.",
+      ),
+      step(
+        "Back as ",
+        be("U0ANNA", "Anna"),
+        ", open jit under Apps: your token is there. A reminder follows, then the end.",
+      ),
+      step(
+        "Be curious: approve your own request, ask as ",
+        be("U0GUS", "Gus"),
+        " the guest or as ",
+        be("U0XENIA", "Xenia"),
+        " from another company.",
+      ),
     ),
   );
 }

@@ -14,26 +14,14 @@ export function optionGroups(element) {
 /** Open a menu under `anchor`. `chosen` is a Set of values; `pick(option)` is told each choice. */
 export function openMenu({ anchor, groups, chosen, multi = false, label, pick }) {
   open?.close();
-  const items = [];
-  const list = el("div", { class: "menu", role: "listbox", tabindex: "-1", "aria-label": label });
-  list.setAttribute("aria-multiselectable", String(multi));
-  for (const { label: heading, options } of groups) {
-    const group = el("div", { role: "group", "aria-label": heading?.text });
-    if (heading) group.append(el("div", { class: "menu-heading", "aria-hidden": "true" }, textNode(heading)));
-    for (const option of options) {
-      const item = menuItem(option, chosen, items.length);
-      item.addEventListener("click", () => choose(item, option));
-      items.push(item);
-      group.append(item);
-    }
-    list.append(group);
-  }
-  if (!items.length) list.append(el("div", { class: "menu-heading" }, "Nothing to choose from"));
   const choose = (item, option) => {
     pick(option);
     if (multi) item.setAttribute("aria-selected", String(chosen.has(option.value)));
     else close();
   };
+  const list = menuList(groups, chosen, choose, label);
+  list.setAttribute("aria-multiselectable", String(multi));
+  const items = [...list.querySelectorAll("[role=option]")];
   const close = (refocus = true) => {
     open = null;
     list.remove();
@@ -53,7 +41,28 @@ export function openMenu({ anchor, groups, chosen, multi = false, label, pick })
   anchor.setAttribute("aria-expanded", "true");
   open = { close, anchor };
   list.focus();
-  point(list, items, Math.max(0, items.findIndex((item) => item.getAttribute("aria-selected") === "true")));
+  const first = items.findIndex((item) => item.getAttribute("aria-selected") === "true");
+  point(list, items, Math.max(0, first));
+}
+
+function menuList(groups, chosen, choose, label) {
+  const list = el("div", { class: "menu", role: "listbox", tabindex: "-1", "aria-label": label });
+  let count = 0;
+  for (const { label: heading, options } of groups) {
+    const group = el("div", { role: "group", "aria-label": heading?.text });
+    if (heading) {
+      group.append(el("div", { class: "menu-heading", "aria-hidden": "true" }, textNode(heading)));
+    }
+    for (const option of options) {
+      const item = menuItem(option, chosen, count);
+      item.addEventListener("click", () => choose(item, option));
+      group.append(item);
+      count += 1;
+    }
+    list.append(group);
+  }
+  if (!count) list.append(el("div", { class: "menu-heading" }, "Nothing to choose from"));
+  return list;
 }
 
 /** Close the open menu; true if it was the one of `anchor`. */
@@ -76,7 +85,8 @@ function menuItem(option, chosen, index) {
     el("span", { class: "menu-check" }, icon("check")),
     el("span", { class: "menu-text" }, textNode(option.text)),
   );
-  if (option.description) item.append(el("span", { class: "menu-more" }, textNode(option.description)));
+  if (option.description)
+    item.append(el("span", { class: "menu-more" }, textNode(option.description)));
   return item;
 }
 
@@ -119,7 +129,11 @@ function menuKey(event, list, items, close) {
 /** Ask what a `confirm` object asks; resolves to true or false. */
 export function askConfirm(question) {
   return new Promise((resolve) => {
-    const dialog = el("dialog", { class: "confirm", "data-testid": "confirm", "aria-labelledby": "confirm-title" });
+    const dialog = el("dialog", {
+      class: "confirm",
+      "data-testid": "confirm",
+      "aria-labelledby": "confirm-title",
+    });
     const answer = (yes) => {
       dialog.close();
       dialog.remove();
@@ -147,5 +161,9 @@ export function askConfirm(question) {
 }
 
 function button(label, style, testid, press) {
-  return el("button", { type: "button", class: `button ${style}`, "data-testid": testid, onclick: press }, label);
+  return el(
+    "button",
+    { type: "button", class: `button ${style}`, "data-testid": testid, onclick: press },
+    label,
+  );
 }

@@ -16,7 +16,9 @@ export const topLevel = () => state.messages.filter((message) => !isReply(messag
 
 /** Messages of the thread under `ts`, its parent first. */
 export const threadOf = (ts) =>
-  state.messages.filter((message) => message.ts === ts || (isReply(message) && message.thread_ts === ts));
+  state.messages.filter(
+    (message) => message.ts === ts || (isReply(message) && message.thread_ts === ts),
+  );
 
 /** Draw `messages` into `list`, keeping the nodes of those that did not change. */
 export function drawMessages(list, messages, { inThread, openThread, reload }) {
@@ -32,9 +34,20 @@ export function drawMessages(list, messages, { inThread, openThread, reload }) {
     const print = JSON.stringify([message, replies.length, replies.at(-1)?.ts]);
     const kept = old.get(message.ts);
     if (kept?.dataset.print === print) nodes.push(kept);
-    else nodes.push(messageNode(message, { replies, print, inThread, openThread, reload, changed: Boolean(kept) }));
+    else
+      nodes.push(
+        messageNode(message, {
+          replies,
+          print,
+          inThread,
+          openThread,
+          reload,
+          changed: Boolean(kept),
+        }),
+      );
   }
-  const same = nodes.length === list.children.length && nodes.every((node, at) => node === list.children[at]);
+  const same =
+    nodes.length === list.children.length && nodes.every((node, at) => node === list.children[at]);
   if (!same) list.replaceChildren(...nodes);
   if (!same && focus) list.querySelector(focus)?.focus();
 }
@@ -46,7 +59,8 @@ function whereFocusIs(list) {
   return `[data-line="${CSS.escape(line.dataset.line)}"] [data-testid="${CSS.escape(active.dataset.testid)}"]`;
 }
 
-const dayLine = (text) => el("div", { class: "day", "data-line": `day ${text}` }, el("span", {}, text));
+const dayLine = (text) =>
+  el("div", { class: "day", "data-line": `day ${text}` }, el("span", {}, text));
 
 function messageNode(message, { replies, print, inThread, openThread, reload, changed }) {
   const author = personOf(message.user);
@@ -65,7 +79,9 @@ function messageNode(message, { replies, print, inThread, openThread, reload, ch
   return el(
     "article",
     {
-      class: ["message", message.ephemeral && "ephemeral", changed && "changed"].filter(Boolean).join(" "),
+      class: ["message", message.ephemeral && "ephemeral", changed && "changed"]
+        .filter(Boolean)
+        .join(" "),
       "data-testid": "message",
       "data-ts": message.ts,
       "data-line": message.ts,
@@ -101,17 +117,31 @@ function replyLine(message, replies, openThread) {
   const authors = [...new Set(replies.map((reply) => reply.user))].slice(0, 4);
   return el(
     "button",
-    { type: "button", class: "replies", "data-testid": `thread-${message.ts}`, onclick: () => openThread(message.ts) },
+    {
+      type: "button",
+      class: "replies",
+      "data-testid": `thread-${message.ts}`,
+      onclick: () => openThread(message.ts),
+    },
     ...authors.map((id) => avatar(personOf(id), "tiny")),
     el("span", { class: "replies-count" }, words.filter(Boolean).join(" · ")),
-    el("span", { class: "replies-last" }, `Last ${day(timeOf(replies.at(-1).ts)).toLowerCase()} at ${clock(timeOf(replies.at(-1).ts))}`),
+    el(
+      "span",
+      { class: "replies-last" },
+      `Last ${day(timeOf(replies.at(-1).ts)).toLowerCase()} at ${clock(timeOf(replies.at(-1).ts))}`,
+    ),
   );
 }
 
 async function act(message, { element, block, value }, problem, reload) {
   problem.replaceChildren();
   const place = { user: state.user, channel: message.channel, ts: message.ts };
-  const answer = await clickMessage({ ...place, action_id: element.action_id, block_id: block.block_id, value });
+  const answer = await clickMessage({
+    ...place,
+    action_id: element.action_id,
+    block_id: block.block_id,
+    value,
+  });
   if (!answer.ok) problem.replaceChildren(icon("warn"), TROUBLE);
   await reload();
 }

@@ -58,15 +58,23 @@ function whereFocusIs() {
 }
 
 function focusOn(keep) {
-  const same = keep?.key && [...dialog.querySelectorAll("[data-key]")].find((node) => node.dataset.key === keep.key);
-  const target = same || dialog.querySelector(FOCUSABLE) || dialog.querySelector("[data-testid=modal-submit]");
+  const same =
+    keep?.key &&
+    [...dialog.querySelectorAll("[data-key]")].find((node) => node.dataset.key === keep.key);
+  const target =
+    same || dialog.querySelector(FOCUSABLE) || dialog.querySelector("[data-testid=modal-submit]");
   (target ?? dialog).focus();
   if (same && typeof keep.from === "number") same.setSelectionRange(keep.from, keep.to);
 }
 
 function draw({ id, view }) {
   if (!dialog) {
-    dialog = el("dialog", { class: "modal", "data-testid": "modal", "aria-labelledby": "modal-title", tabindex: "-1" });
+    dialog = el("dialog", {
+      class: "modal",
+      "data-testid": "modal",
+      "aria-labelledby": "modal-title",
+      tabindex: "-1",
+    });
     dialog.addEventListener("cancel", (event) => {
       event.preventDefault();
       close(stack.slice(-1));
@@ -100,7 +108,13 @@ function draw({ id, view }) {
 function head(view) {
   const back = el(
     "button",
-    { type: "button", class: "plain", "aria-label": "Back", "data-testid": "modal-back", onclick: () => close(stack.slice(-1)) },
+    {
+      type: "button",
+      class: "plain",
+      "aria-label": "Back",
+      "data-testid": "modal-back",
+      onclick: () => close(stack.slice(-1)),
+    },
     icon("back"),
   );
   return el(
@@ -110,20 +124,35 @@ function head(view) {
     el("h2", { id: "modal-title" }, textNode(view.title)),
     el(
       "button",
-      { type: "button", class: "plain", "aria-label": "Close", "data-testid": "modal-x", onclick: () => close(stack) },
+      {
+        type: "button",
+        class: "plain",
+        "aria-label": "Close",
+        "data-testid": "modal-x",
+        onclick: () => close(stack),
+      },
       icon("close"),
     ),
   );
 }
 
 function foot(view) {
-  const closing = { type: "button", class: "button", "data-testid": "modal-close", onclick: () => close(stack.slice(-1)) };
+  const closing = {
+    type: "button",
+    class: "button",
+    "data-testid": "modal-close",
+    onclick: () => close(stack.slice(-1)),
+  };
   return el(
     "footer",
     { class: "modal-foot" },
     el("button", closing, view.close ? textNode(view.close) : view.submit ? "Cancel" : "Close"),
     view.submit &&
-      el("button", { type: "submit", class: "button primary", "data-testid": "modal-submit" }, textNode(view.submit)),
+      el(
+        "button",
+        { type: "submit", class: "button primary", "data-testid": "modal-submit" },
+        textNode(view.submit),
+      ),
   );
 }
 
@@ -158,7 +187,13 @@ async function submit(id, form, node) {
 
 async function act(id, form, { element, block, value }) {
   say(null);
-  const click = { user: owner, action_id: element.action_id, block_id: block.block_id, value, values: form.values() };
+  const click = {
+    user: owner,
+    action_id: element.action_id,
+    block_id: block.block_id,
+    value,
+    values: form.values(),
+  };
   const answer = await clickView(id, click);
   await reload();
   if (!answer.ok) say(TROUBLE);

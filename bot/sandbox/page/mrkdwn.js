@@ -33,10 +33,14 @@ function lines(text, verbatim) {
     const start = at;
     while (at < all.length && QUOTE.test(all[at])) at += 1;
     if (at > start) {
-      const quoted = all.slice(start, at).map((line) => line.replace(QUOTE, "")).join("\n");
+      const quoted = all
+        .slice(start, at)
+        .map((line) => line.replace(QUOTE, ""))
+        .join("\n");
       nodes.push(el("blockquote", {}, ...inline(quoted, verbatim)));
       at -= 1;
-    } else if (BULLET.test(all[at])) nodes.push(el("div", { class: "item" }, ...inline(all[at], verbatim)));
+    } else if (BULLET.test(all[at]))
+      nodes.push(el("div", { class: "item" }, ...inline(all[at], verbatim)));
     else nodes.push(...inline(all[at], verbatim), at < all.length - 1 ? "\n" : "");
   }
   return nodes.filter(Boolean);
@@ -45,7 +49,8 @@ function lines(text, verbatim) {
 // Inside a mark there may be whole <...> and `...`, and anything but the mark itself; the three never
 // overlap, so the expression cannot run away on hostile text.
 const inside = (mark) => `(?!\\s)((?:<[^<>\\n]*>|\`[^\`\\n]*\`|[^${mark}<\`\\n])+?)(?<!\\s)`;
-const marked = (mark) => `(?<![\\p{L}\\p{N}${mark}])${mark}${inside(mark)}${mark}(?![\\p{L}\\p{N}${mark}])`;
+const marked = (mark) =>
+  `(?<![\\p{L}\\p{N}${mark}])${mark}${inside(mark)}${mark}(?![\\p{L}\\p{N}${mark}])`;
 const INLINE = new RegExp(
   [
     "<([^<>\\n]+)>",
@@ -94,7 +99,8 @@ function control(token) {
 }
 
 const chip = (text, forMe) => el("span", { class: forMe ? "chip me" : "chip" }, text);
-export const userChip = (id, label) => chip(`@${personOf(id)?.name ?? label ?? id}`, id === state.user);
+export const userChip = (id, label) =>
+  chip(`@${personOf(id)?.name ?? label ?? id}`, id === state.user);
 export const channelChip = (id, label) => chip(`#${channelOf(id)?.name ?? label ?? id}`, false);
 export const groupChip = (id, label) =>
   chip(`@${groupOf(id)?.handle ?? label?.replace(/^@/, "") ?? id}`, isMine(groupOf(id)));
@@ -129,7 +135,8 @@ export function day(at, otherwise = PLAIN) {
   return { "-1": "Yesterday", 0: "Today", 1: "Tomorrow" }[days] ?? otherwise(at);
 }
 
-const lowerFirst = (text) => (/^(Today|Yesterday|Tomorrow)$/.test(text) ? text.toLowerCase() : text);
+const lowerFirst = (text) =>
+  /^(Today|Yesterday|Tomorrow)$/.test(text) ? text.toLowerCase() : text;
 const DATES = {
   date_num: (at) => at.toLocaleDateString("sv"),
   date: PLAIN,
@@ -145,6 +152,12 @@ const DATES = {
 
 function ago(seconds) {
   const words = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
-  const unit = [["day", 86_400], ["hour", 3600], ["minute", 60]].find(([, size]) => Math.abs(seconds) >= size);
-  return unit ? words.format(Math.round(seconds / unit[1]), unit[0]) : words.format(seconds, "second");
+  const unit = [
+    ["day", 86_400],
+    ["hour", 3600],
+    ["minute", 60],
+  ].find(([, size]) => Math.abs(seconds) >= size);
+  return unit
+    ? words.format(Math.round(seconds / unit[1]), unit[0])
+    : words.format(seconds, "second");
 }

@@ -16,7 +16,9 @@ export function about(person) {
 
 /** Draw the side; `choose` = {person(id), channel(id), help()}. */
 export function drawSidebar(side, choose) {
-  const focused = side.contains(document.activeElement) ? document.activeElement.dataset.testid : null;
+  const focused = side.contains(document.activeElement)
+    ? document.activeElement.dataset.testid
+    : null;
   const { team, people, channels } = world();
   const rooms = channels.filter((channel) => channel.kind !== "im");
   const direct = channels.filter((channel) => channel.kind === "im");
@@ -30,21 +32,51 @@ export function drawSidebar(side, choose) {
     el(
       "div",
       { class: "side-scroll" },
-      section("You are", people.map((person) => personItem(person, choose))),
-      section("Channels", rooms.map((channel) => channelItem(channel, choose))),
-      section("Apps", direct.map((channel) => channelItem(channel, choose))),
+      section(
+        "You are",
+        people.map((person) => personItem(person, choose)),
+      ),
+      section(
+        "Channels",
+        rooms.map((channel) => channelItem(channel, choose)),
+      ),
+      section(
+        "Apps",
+        direct.map((channel) => channelItem(channel, choose)),
+      ),
     ),
-    el("button", { type: "button", class: "side-help", "data-testid": "help", onclick: choose.help }, "How does this work?"),
+    el(
+      "button",
+      { type: "button", class: "side-help", "data-testid": "help", onclick: choose.help },
+      "How does this work?",
+    ),
   );
   if (focused) side.querySelector(`[data-testid="${focused}"]`)?.focus();
 }
 
 const section = (title, items) =>
-  el("section", { "aria-label": title }, el("h2", {}, title), el("ul", {}, ...items.map((item) => el("li", {}, item))));
+  el(
+    "section",
+    { "aria-label": title },
+    el("h2", {}, title),
+    el("ul", {}, ...items.map((item) => el("li", {}, item))),
+  );
 
 function badge({ count, loud }) {
-  if (loud) return el("span", { class: "badge", "data-badge": loud }, el("span", { class: "unseen" }, "unread: "), String(loud));
-  return count ? el("span", { class: "dot", "data-badge": count }, el("span", { class: "unseen" }, "unread messages")) : null;
+  if (loud)
+    return el(
+      "span",
+      { class: "badge", "data-badge": loud },
+      el("span", { class: "unseen" }, "unread: "),
+      String(loud),
+    );
+  return count
+    ? el(
+        "span",
+        { class: "dot", "data-badge": count },
+        el("span", { class: "unseen" }, "unread messages"),
+      )
+    : null;
 }
 
 function personItem(person, choose) {
@@ -68,7 +100,10 @@ function personItem(person, choose) {
 function channelItem(channel, choose) {
   const here = channel.id === state.channel;
   const unread = unreadOf(state.user, channel.id);
-  const mark = channel.kind === "im" ? avatar(null, "tiny") : icon(channel.kind === "private" ? "lock" : "hash");
+  const mark =
+    channel.kind === "im"
+      ? avatar(null, "tiny")
+      : icon(channel.kind === "private" ? "lock" : "hash");
   return el(
     "button",
     {

@@ -4,8 +4,8 @@ const STORE = "acme-page";
 
 const HUES = 9;
 
-/** `worlds`: what each person may see, by user id. `thread`: ts of the open one. `seq`: of the last look,
- * -1 to look again at once. */
+/** `worlds`: what each person may see, by user id. `thread`: ts of the open one.
+ * `seq`: of the last look; null where it is not known, to look again at once. */
 export const state = {
   user: null,
   channel: null,
@@ -13,7 +13,7 @@ export const state = {
   messages: [],
   worlds: new Map(),
   unread: new Map(),
-  seq: -1,
+  seq: null,
 };
 
 /** Kept in the browser: last read ts per person and channel, last channel per person, help seen. */

@@ -18,10 +18,16 @@ export function richText(block) {
 }
 
 function richPart(part) {
-  const pieces = (part.elements ?? []).map((piece) => (piece.elements ? richPart(piece) : richPiece(piece)));
+  const pieces = (part.elements ?? []).map((piece) =>
+    piece.elements ? richPart(piece) : richPiece(piece),
+  );
   switch (part.type) {
     case "rich_text_list":
-      return el(part.style === "ordered" ? "ol" : "ul", {}, ...pieces.map((piece) => el("li", {}, piece)));
+      return el(
+        part.style === "ordered" ? "ol" : "ul",
+        {},
+        ...pieces.map((piece) => el("li", {}, piece)),
+      );
     case "rich_text_quote":
       return el("blockquote", {}, ...pieces);
     case "rich_text_preformatted":

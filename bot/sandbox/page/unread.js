@@ -60,7 +60,12 @@ const isNews = (message, user) => !message.ephemeral && message.user !== user &&
 
 function mentions(message, user) {
   const groups = state.worlds.get(user).usergroups.filter((group) => group.users.includes(user));
-  const marks = [`<@${user}`, "<!here", "<!channel", ...groups.map((group) => `<!subteam^${group.id}`)];
+  const marks = [
+    `<@${user}`,
+    "<!here",
+    "<!channel",
+    ...groups.map((group) => `<!subteam^${group.id}`),
+  ];
   const words = `${message.text ?? ""} ${JSON.stringify(message.blocks ?? [])}`;
   return marks.some((mark) => words.includes(mark));
 }
