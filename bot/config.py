@@ -1,5 +1,6 @@
 """Settings: the environment, read once into one frozen object; all problems listed at once."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,11 @@ from bot.usecases.secret import Secret
 SLACK_API: Final = "https://slack.com/api/"
 LEVELS: Final = ("debug", "info", "warning", "error")
 _LOCAL: Final = ("127.0.0.1", "localhost", "::1")
+# Scheme, host, path: no query, no fragment, nothing that is not printable ASCII.
+_PLAIN: Final = re.compile(r"[a-z]+://[!-\"$->@-~]+")
+_PORT: Final = re.compile(r"[0-9]{1,5}")
+# What redis-py can connect to.
+_REDIS: Final = ("redis://", "rediss://", "unix://")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +29,7 @@ class Settings:
         app_token: Set when payloads come over Socket Mode.
         redis_url: "" when an embedded server is started.
         issuer: The tokens' `iss`: where this server is reached, without a trailing slash.
-        resource: The audience of bundles that name none.
+        resource: The audience of bundles that name none, exactly as it was given.
         keys: Folder of the signing keys, one PEM file each.
     """
 
@@ -57,25 +63,30 @@ class _Reader:
             self.problems.append(f"{name} is not set: {why}")
         return value
 
-    def token(self, name: str, prefix: str, *, why: str) -> Secret:
-        value = self.needed(name, why=why)
-        if value and not value.startswith(prefix):
-            self.problems.append(f"{name} does not look right: it must begin with {prefix}")
+    def secret(self, name: str, *prefixes: str) -> Secret:
+        """Return what may be empty, but not begin otherwise; it is never quoted."""
+        value = self.text(name)
+        if value and not value.startswith(prefixes):
+            begins = " or ".join(prefixes)
+            self.problems.append(f"{name} does not look right: it must begin with {begins}")
         return Secret(value)
 
     def url(self, name: str, default: str) -> str:
-        value = self.text(name, default).rstrip("/")
-        parts = urlsplit(value)
-        local = parts.hostname in _LOCAL
-        if not parts.hostname or parts.query or parts.fragment:
-            self.problems.append(f"{name} is not a URL: {value!r}")
-        elif parts.scheme != "https" and not (parts.scheme == "http" and local):
+        value = self.text(name, default)
+        host = _host(value)
+        if host is None:
+            self.problems.append(
+                f"{name} is not a URL of scheme, host and path; it has no query and no password"
+            )
+        elif not value.startswith("https://") and not (
+            value.startswith("http://") and host in _LOCAL
+        ):
             self.problems.append(f"{name} must be an https URL (http only on this machine)")
         return value
 
     def port(self, name: str, default: int) -> int:
         value = self.text(name, str(default))
-        if not value.isascii() or not value.isdigit() or not int(value) < 1 << 16:
+        if not _PORT.fullmatch(value) or not int(value) < 1 << 16:
             self.problems.append(f"{name} is not a port number: {value!r}")
             return default
         return int(value)
@@ -85,6 +96,16 @@ class _Reader:
         if value not in allowed:
             self.problems.append(f"{name} must be one of {', '.join(allowed)}, not {value!r}")
         return value
+
+
+def _host(url: str) -> str | None:
+    """Return the host in `url`; None if it is no plain URL."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port  # reading a port that is none raises
+    except ValueError:
+        return None
+    return host if "@" not in parts.netloc and _PLAIN.fullmatch(url) else None
 
 
 def read_settings(env: Mapping[str, str], *, embedded: Path | None = None) -> Settings:
@@ -98,37 +119,34 @@ def read_settings(env: Mapping[str, str], *, embedded: Path | None = None) -> Se
         Misconfigured: With every problem found.
     """
     read = _Reader(env)
-    bot_token = read.token("SLACK_BOT_TOKEN", "xoxb-", why="install the app, copy its bot token")
-    app_token = read.text("SLACK_APP_TOKEN")
-    if app_token and not app_token.startswith("xapp-"):
-        read.problems.append("SLACK_APP_TOKEN does not look right: it must begin with xapp-")
-    secret = read.text("SLACK_SIGNING_SECRET")
-    if not secret and not app_token:
+    read.needed("SLACK_BOT_TOKEN", why="install the app, copy its bot token")
+    app_token = read.secret("SLACK_APP_TOKEN", "xapp-")
+    signing_secret = read.secret("SLACK_SIGNING_SECRET", "")
+    if not signing_secret and not app_token:
         read.problems.append(
             "set SLACK_SIGNING_SECRET (payloads over HTTP) or SLACK_APP_TOKEN (Socket Mode)"
         )
-    redis_url, keys = read.text("REDIS_URL"), read.text("JIT_KEYS")
     if embedded is None:
         read.needed("REDIS_URL", why="a Redis that keeps what it is told, or use --embedded")
         read.needed("JIT_KEYS", why="a folder of signing keys; `jit keys init FOLDER` makes one")
+        read.needed("JIT_ISSUER", why="the https URL under which APIs reach this")
     host, port = read.text("HOST", "0.0.0.0"), read.port("PORT", 3000)  # noqa: S104  a server's default
-    issuer = read.url("JIT_ISSUER", f"http://127.0.0.1:{port}")
+    issuer = read.url("JIT_ISSUER", f"http://127.0.0.1:{port}").rstrip("/")
+    keys = embedded / "keys" if embedded is not None else Path()
     settings = Settings(
-        bot_token=bot_token,
-        signing_secret=Secret(secret) if secret else None,
-        app_token=Secret(app_token) if app_token else None,
-        slack_api=read.url("SLACK_API_URL", SLACK_API) + "/",
-        redis_url=Secret(redis_url),
+        bot_token=read.secret("SLACK_BOT_TOKEN", "xoxb-"),
+        signing_secret=signing_secret or None,
+        app_token=app_token or None,
+        slack_api=read.url("SLACK_API_URL", SLACK_API).rstrip("/") + "/",
+        redis_url=read.secret("REDIS_URL", *_REDIS),
         issuer=issuer,
-        resource=read.url("JIT_RESOURCE", issuer),
+        resource=read.url("JIT_RESOURCE", issuer) if read.text("JIT_RESOURCE") else issuer,
         policies=Path(read.text("JIT_POLICIES", "policies")),
-        keys=Path(keys) if keys or embedded is None else embedded / "keys",
+        keys=Path(read.text("JIT_KEYS", str(keys))),
         host=host,
         port=port,
         log_level=read.one_of("JIT_LOG", LEVELS, "info"),
     )
-    if embedded is None and not read.text("JIT_ISSUER"):
-        read.problems.append("JIT_ISSUER is not set: the https URL under which APIs reach this")
     if read.problems:
         raise Misconfigured(*read.problems)
     return settings

@@ -110,9 +110,12 @@ class Keyring:
             Invalid: It is not such a token, or it is not its time.
         """
         claims = self._checked(token, issuer)
-        if not now - leeway < datetime.fromtimestamp(claims["exp"], tz=now.tzinfo):
+        begins, ends = claims["iat"], claims["exp"]
+        if not (type(begins) is type(ends) is int):
+            raise Invalid("this is not a token of ours", field="token")
+        if not (now - leeway).timestamp() < ends:
             raise Invalid("this token has expired", field="token")
-        if datetime.fromtimestamp(claims["iat"], tz=now.tzinfo) > now + leeway:
+        if begins > (now + leeway).timestamp():
             raise Invalid("this token is from the future", field="token")
         return claims
 

@@ -12,14 +12,15 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
 import structlog
 from aiohttp import web
 from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
-from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
+from slack_sdk.signature import SignatureVerifier
 
 from bot.config import Settings
 from bot.core.errors import Busy, Misconfigured, Unavailable
@@ -28,7 +29,10 @@ from bot.slack.api import SlackError
 from bot.slack.cache import Kept
 from bot.slack.directory import Home, find_home
 from bot.slack.listeners import make_bolt
+from bot.slack.payloads import is_signed
+from bot.slack.socket_mode import Socket
 from bot.store.redis import current_epoch
+from bot.usecases.secret import Secret
 from bot.wiring import Ground, Parts, build, ground
 
 log = structlog.get_logger()
@@ -96,7 +100,8 @@ async def running(
         )
         socket = None
         if role.answers and settings.app_token is not None:
-            socket = await stack.enter_async_context(_socket(bolt, settings))
+            socket = Socket(bolt, settings.app_token)
+            await stack.enter_async_context(_connected(socket))
         health = _Health(on, parts, socket)
         url = await stack.enter_async_context(_serving(on, parts, bolt, health, role))
         log.info("bot.started", role=role, url=url, policy=on.loaded.policy.digest[:12])
@@ -157,16 +162,13 @@ async def _watched(on: Ground) -> AsyncGenerator[None, None]:
 
 
 @asynccontextmanager
-async def _socket(
-    bolt: AsyncApp, settings: Settings
-) -> AsyncGenerator[AsyncSocketModeHandler, None]:
-    token = settings.app_token
-    handler = AsyncSocketModeHandler(bolt, token.reveal() if token is not None else "")
+async def _connected(socket: Socket) -> AsyncGenerator[Socket, None]:
+    """Have payloads come over Socket Mode; leaving waits for the answers that are owed."""
     try:
-        await handler.connect_async()  # type: ignore[no-untyped-call]  # theirs
-        yield handler
+        await socket.connect()
+        yield socket
     finally:
-        await handler.close_async()  # type: ignore[no-untyped-call]  # theirs
+        await socket.leave()
 
 
 @asynccontextmanager
@@ -175,13 +177,13 @@ async def _serving(
 ) -> AsyncGenerator[str, None]:
     """Listen; leaving stops listening and waits for the answers that are owed."""
     settings = on.settings
-    over_http = role.answers and settings.signing_secret is not None
+    secret = settings.signing_secret if role.answers else None
     app = make_app(
         HttpParts(
             tokens=parts.tokens,
             clients=lambda: on.loaded.clients,
             jwks=on.keyring.jwks,
-            slack=_payloads(bolt) if over_http else None,
+            slack=_payloads(bolt, secret) if secret is not None else None,
             ready=health.report,
             render_metrics=health.metrics,
             metrics=on.metrics,
@@ -204,8 +206,13 @@ async def _serving(
         await runner.cleanup()
 
 
-def _payloads(bolt: AsyncApp) -> SlackHandler:
+def _payloads(bolt: AsyncApp, secret: Secret) -> SlackHandler:
+    """Return what answers Slack; Bolt would read a body before it looks who sent it."""
+    verifier = SignatureVerifier(secret.reveal())
+
     async def handle(request: web.Request) -> web.StreamResponse:
+        if not is_signed(request.headers, await request.read(), verifier):
+            return web.Response(status=HTTPStatus.UNAUTHORIZED)
         answer = await bolt.async_dispatch(await to_bolt_request(request))
         return await to_aiohttp_response(answer)
 
@@ -219,7 +226,7 @@ class _Health:
         socket: None when payloads come over HTTP only.
     """
 
-    def __init__(self, on: Ground, parts: Parts, socket: AsyncSocketModeHandler | None) -> None:
+    def __init__(self, on: Ground, parts: Parts, socket: Socket | None) -> None:
         self._on = on
         self._parts = parts
         self._socket = socket

@@ -166,6 +166,7 @@ class Parts:
 
     home: Home
     directory: SlackDirectory
+    requests: Requests
     workers: tuple[Worker, ...]
     tokens: Tokens
     listeners: Listeners
@@ -219,6 +220,7 @@ def build(on: Ground, home: Home) -> Parts:
     return Parts(
         home=home,
         directory=directory,
+        requests=requests,
         workers=(safety, messages),
         tokens=Tokens(store.tokens, on.keyring, clock, requests),
         listeners=listeners,

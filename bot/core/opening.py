@@ -34,7 +34,7 @@ def requested(
         left_out=len(bundle.scopes) - len(ask.scopes),
         duration=ask.duration,
         longest=bundle.max_duration,
-        active_total=bundle.limits.active_total if prolongs is None else None,
+        active_total=bundle.limits.active_total,
         reason=ask.reason,
         ticket=ask.ticket,
         rule=decision.rule,

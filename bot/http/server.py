@@ -43,8 +43,9 @@ _SAFE: Final = {
 }
 # Pragma is for caches older than HTTP 1.1.
 _NOT_KEPT: Final = {hdrs.CACHE_CONTROL: "no-store", hdrs.PRAGMA: "no-cache"}
-# Machines ask these every few seconds: a line for each would hide the others.
-_PROBES: Final = frozenset({"/healthz", "/readyz", "/metrics"})
+# Machines ask the first every few seconds, and a line for each would hide the others; of Slack's
+# payloads the listeners write the line.
+_TOLD_ELSEWHERE: Final = frozenset({"/healthz", "/readyz", "/metrics", "/slack/events"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +134,7 @@ def _edge(metrics: Metrics) -> Middleware:
         resource = request.match_info.route.resource
         route = resource.canonical if resource is not None else "none"
         metrics.count("jit_http_requests_total", route=route, status=str(response.status))
-        tell = log.debug if route in _PROBES else log.info
+        tell = log.debug if route in _TOLD_ELSEWHERE else log.info
         took_ms = round((now_s() - began_s) * 1000, 1)
         tell("http.request", route=route, status=response.status, ms=took_ms)
         return response

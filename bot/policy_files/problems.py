@@ -73,4 +73,4 @@ def suggestion(word: object, known: Collection[str]) -> str:
     near = get_close_matches(str(word)[:_LONGEST_QUOTE], known, n=1)
     if near:
         return f" (did you mean {quoted(near[0])}?)"
-    return f" (there is {', '.join(known)})" if 0 < len(known) <= _FEW else ""
+    return f" (there is {', '.join(map(_key, known))})" if 0 < len(known) <= _FEW else ""

@@ -30,7 +30,7 @@ def find_channel(workspace: Workspace, named: Any) -> Channel:
     Raises:
         SlackError: channel_not_found, also for a private one that the bot is not in.
     """
-    channel = workspace.channels.get(named)
+    channel = workspace.channels.get(str(named))
     if channel is None or (channel.kind != "channel" and BOT_USER not in channel.members):
         raise SlackError("channel_not_found")
     return channel
@@ -104,12 +104,13 @@ def permalink(workspace: Workspace, args: Json) -> Json:
 
 
 def _destination(workspace: Workspace, named: Any) -> Channel:
+    named = str(named).removeprefix("#")
     if named in workspace.people:
         if workspace.people[named].kind == "deactivated":
             raise SlackError("user_disabled")
         named = workspace.dm(named).id
     by_name = {channel.name: channel.id for channel in workspace.channels.values()}
-    ident = by_name.get(str(named).removeprefix("#"), named)
+    ident = by_name.get(named, named)
     channel = find_channel(workspace, ident)
     if channel.archived:
         raise SlackError("is_archived")

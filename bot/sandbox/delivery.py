@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 from urllib.parse import urlencode
 
-from aiohttp import ClientError, ClientSession
+from aiohttp import ClientError, ClientSession, TCPConnector
 
 from bot.sandbox.forms import Json
 from bot.sandbox.socket_mode import Sockets
@@ -85,7 +85,8 @@ class Delivery:
 
     async def start(self) -> None:
         """Become able to send."""
-        self._session = ClientSession()
+        # No kept connection: after a restart of the app it would fail a payload for nothing.
+        self._session = ClientSession(connector=TCPConnector(force_close=True))
 
     async def stop(self) -> None:
         """Give up what is under way."""

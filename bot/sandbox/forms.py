@@ -62,12 +62,9 @@ def with_ids(blocks: Iterable[Json]) -> tuple[Json, ...]:
     for block in copies:
         block.setdefault("block_id", secrets.token_urlsafe(4))
         for element in (block.get("element"), block.get("accessory"), *block.get("elements", [])):
-            if isinstance(element, dict) and element.get("type") not in {None, *_NOT_INTERACTIVE}:
+            if isinstance(element, dict) and element.get("type") in {"button", *FIELDS}:
                 element.setdefault("action_id", secrets.token_urlsafe(4))
     return tuple(copies)
-
-
-_NOT_INTERACTIVE: Final = frozenset(("image", "mrkdwn", "plain_text"))
 
 
 def find(blocks: Iterable[Json], action_id: str, block_id: str | None) -> tuple[Json, Json]:
@@ -97,6 +94,8 @@ def check(blocks: Iterable[Json], given: Values) -> None:
     """
     there = {(block_id, element["action_id"]): element for block_id, element in _controls(blocks)}
     for block_id, actions in given.items():
+        if not isinstance(actions, Mapping):
+            raise Wrong("values are told by block_id and action_id")
         for action_id, raw in actions.items():
             if (block_id, action_id) not in there:
                 raise Wrong(f"there is no input {block_id!r} / {action_id!r} in this view")
@@ -129,7 +128,7 @@ def filled(element: Json, raw: Any) -> Any:
         if not isinstance(raw, list | None):
             raise Wrong(f"{element['action_id']!r} takes a list")
         return [_one(element, each) for each in raw or []]
-    return None if raw in {None, ""} else _one(element, raw)
+    return _one(element, raw) if raw not in (None, "") else None
 
 
 def _one(element: Json, raw: Any) -> Any:

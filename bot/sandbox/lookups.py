@@ -86,8 +86,8 @@ def users_info(workspace: Workspace, args: Json) -> Json:
 
 def usergroups_list(workspace: Workspace, args: Json) -> Json:
     """usergroups.list, with members if `include_users`."""
-    with_users = _truth(args.get("include_users"))
-    return {"usergroups": [_group(group, with_users) for group in workspace.groups.values()]}
+    full = _truth(args.get("include_users"))
+    return {"usergroups": [_group(each, with_users=full) for each in workspace.groups.values()]}
 
 
 def usergroups_users(workspace: Workspace, args: Json) -> Json:
@@ -171,7 +171,7 @@ def _truth(told: Any) -> bool:
     return told in {True, "1", "true"}
 
 
-def _group(group: UserGroup, with_users: bool) -> Json:  # noqa: FBT001  # one caller
+def _group(group: UserGroup, *, with_users: bool) -> Json:
     told = {
         "id": group.id,
         "team_id": TEAM,

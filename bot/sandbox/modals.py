@@ -167,7 +167,9 @@ class Modals:
 
     def replace(self, view: OpenView, body: Json) -> OpenView:
         """Show `body` in `view`."""
-        return self._keep(replace(view, body=_whole(body), hash=_hash()))
+        changed = self._keep(replace(view, body=_whole(body), hash=_hash()))
+        self._workspace.changes.tell([view.user])
+        return changed
 
     def enter(self, view: OpenView, values: Values) -> OpenView:
         """Remember what the person gave.
@@ -209,7 +211,6 @@ class Modals:
     def _keep(self, view: OpenView) -> OpenView:
         stack = self._stacks[view.user]
         self._stacks[view.user] = [view if old.id == view.id else old for old in stack]
-        self._workspace.changes.tell([view.user])
         return view
 
     def _exchange(self, trigger_id: Any) -> _Trigger:

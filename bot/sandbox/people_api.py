@@ -1,8 +1,8 @@
 """What people can do, as JSON over HTTP: docs/sandbox.md describes every route."""
 
 import dataclasses
-from collections.abc import Awaitable, Callable
-from typing import Any, Final, TypeAlias, get_args
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, TypeAlias, get_args
 
 from aiohttp import web
 
@@ -19,13 +19,17 @@ from bot.sandbox.workspace import (
     SLACKBOT,
     TEAM,
     TEAM_NAME,
+    Channel,
     Message,
+    Person,
     PersonKind,
     Workspace,
 )
 
 WAIT_S: Final = 20.0
 _APPS: Final = {BOT_USER: BOT_NAME, SLACKBOT: "Slackbot"}
+_CLICK: Final = ("action_id", "block_id", "value")
+_DONE: Final[Json] = {"ok": True}
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -60,141 +64,57 @@ class PeopleApi:
 
     def routes(self) -> list[web.RouteDef]:
         """Return all routes."""
+        user, text, listed = {"user": str}, {"text": str, "channel": str}, {"users": list}
+        click = user | {"channel": str, "ts": str, "action_id": str}
         return [
             web.get("/sandbox/world", self._world),
             web.get("/sandbox/messages", self._messages),
             web.get("/sandbox/views", self._views),
             web.get("/sandbox/changes", self._changes),
-            web.post("/sandbox/commands", self._command),
-            web.post("/sandbox/clicks", self._click),
-            web.post("/sandbox/views/{id}/clicks", self._click_view),
-            web.post("/sandbox/views/{id}/submissions", self._submit),
-            web.post("/sandbox/views/{id}/closings", self._close),
-            web.patch("/sandbox/people/{id}", self._become),
-            web.put("/sandbox/usergroups/{id}", self._regroup),
-            web.post("/sandbox/faults", self._fault),
-            web.delete("/sandbox/faults", self._no_faults),
-            web.post("/sandbox/duplicates", self._duplicate),
-            web.post("/sandbox/disconnects", self._disconnect),
             web.get("/sandbox/calls", self._calls),
             web.get("/sandbox/violations", self._violations),
+            web.post("/sandbox/commands", _deed(self._command, user | text)),
+            web.post("/sandbox/clicks", _deed(self._click, click)),
+            web.post(
+                "/sandbox/views/{id}/clicks", _deed(self._click_view, user | {"action_id": str})
+            ),
+            web.post("/sandbox/views/{id}/submissions", _deed(self._submit, user)),
+            web.post("/sandbox/views/{id}/closings", _deed(self._close, user)),
+            web.patch("/sandbox/people/{id}", _deed(self._become, {"kind": str})),
+            web.put("/sandbox/usergroups/{id}", _deed(self._regroup, listed)),
+            web.post("/sandbox/faults", _deed(self._fault, {"method": str})),
+            web.delete("/sandbox/faults", self._no_faults),
+            web.post("/sandbox/duplicates", _deed(self._duplicate, {"times": int})),
+            web.post("/sandbox/disconnects", _deed(self._disconnect, {})),
         ]
 
     async def _world(self, request: web.Request) -> web.Response:
         user = self._user(request)
-        seq = self._workspace.changes.seq
-        people = [_person(person) for person in self._workspace.people.values()]
-        channels = [
-            {"id": c.id, "name": c.name, "kind": c.kind, "members": sorted(c.members)}
-            for c in self._workspace.visible_channels(user)
-        ]
-        groups = [dataclasses.asdict(group) for group in self._workspace.groups.values()]
-        return web.json_response(
-            {
-                "team": {"id": TEAM, "name": TEAM_NAME},
-                "people": people,
-                "channels": channels,
-                "usergroups": groups,
-                "seq": seq,
-            }
-        )
+        told = {
+            "team": {"id": TEAM, "name": TEAM_NAME},
+            "people": [_person(person) for person in self._workspace.people.values()],
+            "channels": [_channel(c) for c in self._workspace.visible_channels(user)],
+            "usergroups": [dataclasses.asdict(g) for g in self._workspace.groups.values()],
+        }
+        return self._numbered(told)
 
     async def _messages(self, request: web.Request) -> web.Response:
         user = self._user(request)
-        seq = self._workspace.changes.seq
         channel = self._workspace.visible_channel(user, request.query.get("channel", ""))
         messages = self._workspace.visible_messages(user, channel.id)
-        return web.json_response({"messages": [_message(m) for m in messages], "seq": seq})
+        return self._numbered({"messages": [_message(message) for message in messages]})
 
     async def _views(self, request: web.Request) -> web.Response:
         views = self._modals.stack(self._user(request))
-        told = [{"id": view.id, "view": view.json()} for view in views]
-        return web.json_response({"views": told, "seq": self._workspace.changes.seq})
+        return self._numbered({"views": [{"id": v.id, "view": v.json()} for v in views]})
 
     async def _changes(self, request: web.Request) -> web.Response:
         user = self._user(request)
-        try:
-            after = int(request.query.get("after", "0"))
-        except ValueError:
-            raise Wrong("after must be a number") from None
-        seq = await self._workspace.changes.after(after, user=user, timeout_s=WAIT_S)
+        after = request.query.get("after", "0")
+        if not after.isdecimal():
+            raise Wrong("after must be a number")
+        seq = await self._workspace.changes.after(int(after), user=user, timeout_s=WAIT_S)
         return web.json_response({"seq": seq})
-
-    async def _command(self, request: web.Request) -> web.Response:
-        told = await _read(request, "user", "channel", "text")
-        return web.json_response(
-            await self._acts.command(told["user"], told["channel"], told["text"])
-        )
-
-    async def _click(self, request: web.Request) -> web.Response:
-        told = await _read(request, "user", "channel", "ts", "action_id")
-        answer = await self._acts.click_message(
-            told["user"],
-            told["channel"],
-            told["ts"],
-            action_id=told["action_id"],
-            block_id=told.get("block_id"),
-            value=told.get("value"),
-            stale=told.get("stale"),
-        )
-        return web.json_response(answer)
-
-    async def _click_view(self, request: web.Request) -> web.Response:
-        told = await _read(request, "user", "action_id")
-        answer = await self._acts.click_view(
-            told["user"],
-            request.match_info["id"],
-            action_id=told["action_id"],
-            block_id=told.get("block_id"),
-            value=told.get("value"),
-            values=told.get("values") or {},
-        )
-        return web.json_response(answer)
-
-    async def _submit(self, request: web.Request) -> web.Response:
-        told = await _read(request, "user")
-        answer = await self._acts.submit(
-            told["user"], request.match_info["id"], told.get("values") or {}
-        )
-        return web.json_response(answer)
-
-    async def _close(self, request: web.Request) -> web.Response:
-        told = await _read(request, "user")
-        return web.json_response(await self._acts.close(told["user"], request.match_info["id"]))
-
-    async def _become(self, request: web.Request) -> web.Response:
-        told = await _read(request, "kind")
-        if told["kind"] not in get_args(PersonKind):
-            raise Wrong(f"kind is one of {', '.join(get_args(PersonKind))}")
-        self._acts.become(request.match_info["id"], told["kind"])
-        return _done()
-
-    async def _regroup(self, request: web.Request) -> web.Response:
-        told = await _read(request, "users")
-        self._acts.regroup(request.match_info["id"], told["users"])
-        return _done()
-
-    async def _fault(self, request: web.Request) -> web.Response:
-        told = await _read(request, "method")
-        try:
-            self._tape.faults.append(Fault(**told))
-        except TypeError:
-            names = ", ".join(field.name for field in dataclasses.fields(Fault))
-            raise Wrong(f"a fault has {names}") from None
-        return _done()
-
-    async def _no_faults(self, _: web.Request) -> web.Response:
-        self._tape.faults.clear()
-        return _done()
-
-    async def _duplicate(self, request: web.Request) -> web.Response:
-        self._delivery.duplicates = int((await _read(request, "times"))["times"])
-        return _done()
-
-    async def _disconnect(self, request: web.Request) -> web.Response:
-        told = await _read(request)
-        await self._sockets.disconnect(told.get("reason", "refresh_requested"))
-        return _done()
 
     async def _calls(self, _: web.Request) -> web.Response:
         return web.json_response({"calls": [dataclasses.asdict(c) for c in self._tape.calls]})
@@ -202,40 +122,99 @@ class PeopleApi:
     async def _violations(self, _: web.Request) -> web.Response:
         return web.json_response({"violations": self._workspace.violations})
 
+    async def _command(self, _: str, told: Json) -> Json:
+        return await self._acts.command(told["user"], told["channel"], told["text"])
+
+    async def _click(self, _: str, told: Json) -> Json:
+        place = [told.pop(name) for name in ("user", "channel", "ts")]
+        return await self._acts.click_message(*place, **_only(told, *_CLICK, "stale"))
+
+    async def _click_view(self, ident: str, told: Json) -> Json:
+        values = told.get("values") or {}
+        how = _only(told, *_CLICK)
+        return await self._acts.click_view(told["user"], ident, values=values, **how)
+
+    async def _submit(self, ident: str, told: Json) -> Json:
+        return await self._acts.submit(told["user"], ident, told.get("values") or {})
+
+    async def _close(self, ident: str, told: Json) -> Json:
+        return await self._acts.close(told["user"], ident)
+
+    async def _become(self, ident: str, told: Json) -> Json:
+        if told["kind"] not in get_args(PersonKind):
+            raise Wrong(f"kind is one of {', '.join(get_args(PersonKind))}")
+        self._acts.become(ident, told["kind"])
+        return _DONE
+
+    async def _regroup(self, ident: str, told: Json) -> Json:
+        self._acts.regroup(ident, map(str, told["users"]))
+        return _DONE
+
+    async def _fault(self, _: str, told: Json) -> Json:
+        names = [field.name for field in dataclasses.fields(Fault)]
+        if not told.keys() <= {*names}:
+            raise Wrong(f"a fault has {', '.join(names)}")
+        self._tape.faults.append(Fault(**told))
+        return _DONE
+
+    async def _no_faults(self, _: web.Request) -> web.Response:
+        self._tape.faults.clear()
+        return web.json_response(_DONE)
+
+    async def _duplicate(self, _: str, told: Json) -> Json:
+        self._delivery.duplicates = told["times"]
+        return _DONE
+
+    async def _disconnect(self, _: str, told: Json) -> Json:
+        await self._sockets.disconnect(told.get("reason", "refresh_requested"))
+        return _DONE
+
     def _user(self, request: web.Request) -> str:
         return self._workspace.person(request.query.get("user", "")).id
 
-
-async def _read(request: web.Request, *names: str) -> Json:
-    try:
-        told = await request.json()
-    except ValueError:
-        raise Wrong("the body must be JSON") from None
-    missing = [name for name in names if not isinstance(told, dict) or name not in told]
-    if missing:
-        raise Wrong(f"the body lacks {', '.join(missing)}")
-    read: Json = told
-    return read
+    def _numbered(self, told: Json) -> web.Response:
+        return web.json_response(told | {"seq": self._workspace.changes.seq})
 
 
-def _person(person: Any) -> Json:
+def _deed(do: Callable[[str, Json], Awaitable[Json]], body: Mapping[str, type]) -> Handler:
+    """Return a handler that reads a JSON body with at least these keys."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        try:
+            told = await request.json()
+        except ValueError:
+            raise Wrong("the body must be JSON") from None
+        told = told if isinstance(told, dict) else {}
+        wrong = [name for name, kind in body.items() if not isinstance(told.get(name), kind)]
+        if wrong:
+            raise Wrong(f"the body lacks {', '.join(wrong)}")
+        return web.json_response(await do(request.match_info.get("id", ""), told))
+
+    return handle
+
+
+def _only(told: Json, *names: str) -> Json:
+    return {name: told[name] for name in names if name in told}
+
+
+def _channel(channel: Channel) -> Json:
+    members = sorted(channel.members)
+    return {"id": channel.id, "name": channel.name, "kind": channel.kind, "members": members}
+
+
+def _person(person: Person) -> Json:
     told = {"id": person.id, "name": person.name, "title": person.title, "kind": person.kind}
     return told | {"avatar": person.name[:1]}
 
 
 def _message(message: Message) -> Json:
-    name = _APPS[message.user]
     told = {
         "channel": message.channel,
         "ts": message.ts,
         "thread_ts": message.thread_ts,
         "user": message.user,
-        "name": name,
+        "name": _APPS.get(message.user, message.user),
         "text": message.text,
         "blocks": list(message.blocks),
     }
     return told | {"ephemeral": message.ephemeral_to is not None, "updated": message.updated}
-
-
-def _done() -> web.Response:
-    return web.json_response({"ok": True})

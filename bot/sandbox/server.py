@@ -15,13 +15,12 @@ from bot.sandbox.modals import Modals
 from bot.sandbox.people_api import PeopleApi, errors_as_json
 from bot.sandbox.rates import Meter, Rates
 from bot.sandbox.responses import LIFE_S, Responses
-from bot.sandbox.socket_mode import Sockets
+from bot.sandbox.socket_mode import GOODBYE_S, Sockets
 from bot.sandbox.web_api import WebApi
 from bot.sandbox.workspace import APP_ID
 
 PAGE: Final = Path(__file__).parent / "page"
 _BODY_BYTES: Final = 2**22
-_GOODBYE_S: Final = 1.0
 
 
 class Sandbox:
@@ -62,27 +61,17 @@ class Sandbox:
             violations=self.workspace.violations,
             retry_pauses_s=retry_pauses_s,
         )
-        tape = Tape()
-        modals = Modals(self.workspace)
-        self._responses = Responses(self.workspace, tape, life_s=response_life_s)
+        self._tape = Tape()
+        self._modals = Modals(self.workspace)
+        self._responses = Responses(self.workspace, self._tape, life_s=response_life_s)
         self._web_api = WebApi(
             self.workspace,
-            modals=modals,
+            modals=self._modals,
             meter=Meter(rates or Rates()),
-            tape=tape,
+            tape=self._tape,
             bot_token=bot_token,
             app_token=app_token,
             open_connection=self._connection_url,
-        )
-        self._people_api = PeopleApi(
-            self.workspace,
-            modals=modals,
-            acts=Acts(
-                self.workspace, modals=modals, responses=self._responses, delivery=self._delivery
-            ),
-            tape=tape,
-            delivery=self._delivery,
-            sockets=self._sockets,
         )
         self._runner: web.AppRunner | None = None
 
@@ -109,6 +98,10 @@ class Sandbox:
         """Say whether `events_url` answers url_verification rightly."""
         return await self._delivery.verify_url()
 
+    def response_url(self, user: str, channel: str) -> str:
+        """Return a URL that answers `user` in `channel`, as an interaction would tell it."""
+        return self._responses.url(user, channel)
+
     def connections(self) -> int:
         """Return how many Socket Mode connections the app has open."""
         return len(self._sockets)
@@ -123,9 +116,13 @@ class Sandbox:
         Raises:
             OSError: The port is taken.
         """
-        self._runner = web.AppRunner(self._app(), access_log=None, shutdown_timeout=_GOODBYE_S)
+        self._runner = web.AppRunner(self._app(), access_log=None, shutdown_timeout=GOODBYE_S)
         await self._runner.setup()
-        await web.TCPSite(self._runner, self._host, self._port).start()
+        try:
+            await web.TCPSite(self._runner, self._host, self._port).start()
+        except OSError:
+            await self._runner.cleanup()
+            raise
         host, port = self._runner.addresses[0][:2]
         self.workspace.url = f"http://{host}:{port}"
         await self._delivery.start()
@@ -147,7 +144,7 @@ class Sandbox:
 
     def _app(self) -> web.Application:
         app = web.Application(middlewares=[errors_as_json], client_max_size=_BODY_BYTES)
-        app.router.add_routes(self._people_api.routes())
+        app.router.add_routes(self._people_api().routes())
         app.router.add_route("*", "/api/{method}", self._web_api.handle)
         app.router.add_post("/response/{id}", self._responses.handle)
         app.router.add_get("/link", self._sockets.handle)
@@ -155,6 +152,22 @@ class Sandbox:
         app.router.add_get("/archives/{channel}/{message}", _page)
         app.router.add_static("/page/", PAGE)
         return app
+
+    def _people_api(self) -> PeopleApi:
+        acts = Acts(
+            self.workspace,
+            modals=self._modals,
+            responses=self._responses,
+            delivery=self._delivery,
+        )
+        return PeopleApi(
+            self.workspace,
+            modals=self._modals,
+            acts=acts,
+            tape=self._tape,
+            delivery=self._delivery,
+            sockets=self._sockets,
+        )
 
     def _connection_url(self) -> str:
         address = self.url.removeprefix("http")

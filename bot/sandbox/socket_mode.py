@@ -17,6 +17,7 @@ from bot.sandbox.forms import Json
 from bot.sandbox.workspace import APP_ID
 
 CONNECTIONS: Final = 10
+GOODBYE_S: Final = 1.0
 
 
 class Sockets:
@@ -44,7 +45,7 @@ class Sockets:
         if ticket not in self._tickets:
             raise web.HTTPNotFound(text="the ticket was used, or never given")
         self._tickets.remove(ticket)
-        socket = web.WebSocketResponse()
+        socket = web.WebSocketResponse(timeout=GOODBYE_S)
         await socket.prepare(request)
         if len(self._open) >= CONNECTIONS:
             await socket.send_json({"type": "disconnect", "reason": "too_many_websockets"})

@@ -1,6 +1,7 @@
 """Answers to typed commands; only who typed sees them."""
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Final
 
 from bot.core.durations import spell
@@ -40,6 +41,7 @@ _HELP: Final = (
 )
 
 
+@cache
 def help_text() -> Rendered:
     """Return what can be typed."""
     lines = "\n".join(f"{code(typed)}  {does}" for typed, does in _HELP)
@@ -95,6 +97,11 @@ def _bundle_line(bundle: Bundle) -> str:
 def status_text(request: Request) -> Rendered:
     """Return how a request stands: its card, without buttons."""
     return record_card(request)
+
+
+def stands_text(request: Request) -> Rendered:
+    """Return in one line how a request stands."""
+    return message_text(f"{words.state(request)}  ·  {words.wanted(request)}  ·  {request.id}")
 
 
 def list_text(requests: Sequence[Request]) -> Rendered:

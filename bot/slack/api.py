@@ -112,10 +112,11 @@ class SlackApi:
             async with asyncio.timeout(within_s):
                 answer = await client.api_call(method, json=dict(args))
         except SlackApiError as problem:
-            outcome = "refused"
-            raise _meaning(method, problem) from problem
+            meaning = _meaning(method, problem)
+            outcome = meaning.code
+            raise meaning from problem
         except (TimeoutError, aiohttp.ClientError, SlackClientError, OSError) as problem:
-            outcome = "away"
+            outcome = Unavailable.code
             raise Unavailable(f"Slack did not answer {method}") from problem
         finally:
             self._metrics.count("jit_slack_calls_total", method=method, outcome=outcome)

@@ -108,7 +108,7 @@ class SlackDirectory:
             return await self._members.get(group.usergroup)
         except Unavailable as problem:
             raise Unavailable(
-                f"Slack did not say who is in the user group of {group.name}, so nothing was done"
+                f"Slack did not say who is in the user group of {group.name}"
             ) from problem
 
     async def _find_members(self, usergroup: str) -> frozenset[str]:

@@ -5,7 +5,14 @@ from typing import assert_never
 from bot.core.identity import RequestId
 from bot.core.moves import Cancel, Move, Revoke
 from bot.slack import commands as c
-from bot.slack.answers import bundles_text, help_text, list_text, status_text, unknown_text
+from bot.slack.answers import (
+    bundles_text,
+    help_text,
+    list_text,
+    stands_text,
+    status_text,
+    unknown_text,
+)
 from bot.slack.api import SlackApi
 from bot.slack.forms import request_form
 from bot.slack.mrkdwn import Rendered
@@ -56,12 +63,12 @@ class Commands:
 
     async def _move(self, id_: RequestId, move: Move, typed: Typed) -> Rendered:
         outcome = await self._requests.move(id_, move, by=typed.by, delivery=typed.delivery)
-        return status_text(outcome.request)
+        return stands_text(outcome.request)
 
     async def _ask(self, wish: Wish, typed: Typed) -> Rendered | None:
         policy = self._requests.policy
         if c.is_complete(wish, policy):
             outcome = await self._requests.open(wish, by=typed.by, delivery=typed.delivery)
-            return status_text(outcome.request)
+            return stands_text(outcome.request)
         await self._api.open_view(typed.trigger, request_form(policy, wish=wish))
         return None

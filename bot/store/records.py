@@ -77,14 +77,16 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 
 
 def _canonical(value: object) -> bytes:
-    text = json.dumps(
-        value, default=_plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False
-    )
-    return text.encode("utf-8")
+    return _JSON.encode(value).encode("utf-8")
+
+
+@cache
+def _names(kind: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
 
 
 def _parts(value: Any) -> dict[str, Any]:
-    return {field.name: getattr(value, field.name) for field in fields(value)}
+    return {name: getattr(value, name) for name in _names(cast("Hashable", type(value)))}
 
 
 def _plain(value: object) -> object:
@@ -100,6 +102,11 @@ def _plain(value: object) -> object:
     if is_dataclass(value):
         return _parts(value)
     raise TypeError(f"a {type(value).__name__} cannot be stored")
+
+
+_JSON: Final = json.JSONEncoder(
+    default=_plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ neither forget one nor leave one behind.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import reduce
 from typing import Protocol
@@ -41,18 +41,18 @@ class Step:
     Attributes:
         before: None when the request is new.
         people: Whether it is people's deed, which needs the request to be open still.
+        after: The request once the events have been applied.
     """
 
     before: Request | None
     events: tuple[Event, ...]
     people: bool = False
+    after: Request = field(init=False)
 
-    @property
-    def after(self) -> Request:
-        """The request once the events have been applied."""
-        if self.before is None:
-            return replay(self.events)
-        return reduce(evolve, self.events, self.before)
+    def __post_init__(self) -> None:
+        old, events = self.before, self.events
+        after = replay(events) if old is None else reduce(evolve, events, old)
+        object.__setattr__(self, "after", after)  # frozen, and read many times
 
     @property
     def approves(self) -> bool:

@@ -169,9 +169,7 @@ class Desk:
         """
         starts = any(isinstance(event, e.Started | e.Extended) for s in steps for event in s.events)
         if starts and not self._stores.clock.agrees():
-            raise Unavailable(
-                "the clocks disagree, so nothing can be granted; nothing was recorded"
-            )
+            raise Unavailable("the clocks disagree, so nothing can be granted")
         change = commit_of(id_, steps, accounts=accounts, mint=self.mint)
         committed = await self._ledger.commit(change)
         self._tell(change, committed)

@@ -14,7 +14,7 @@ from bot.core.decision import (
     decide_ask,
     why_no_more,
 )
-from bot.core.errors import Conflict, NotAllowed, NotFound, Refused
+from bot.core.errors import Conflict, NotAllowed, NotFound, Refused, WrongState
 from bot.core.identity import BOT, Actor, Kind, RequestId, fingerprint, request_id
 from bot.core.lifecycle import decide, opened
 from bot.core.moves import Deliver, Move, Reveal, Revoke
@@ -81,11 +81,15 @@ class Requests:
         )
         return await self._open(request_id(delivery), ask, policy)
 
-    async def extend(self, id_: RequestId, *, by: Actor, delivery: str) -> Outcome:
+    async def extend(self, id_: RequestId, *, by: Actor, delivery: str, token: str = "") -> Outcome:
         """Ask for more time for the grant of `id_`: a new request, decided by today's policy.
 
-        Each token of a grant can be prolonged once, so a second press finds the first one's
-        request.
+        Each token of a grant can be prolonged once, so a second press on the same button finds
+        the first one's request.
+
+        Args:
+            token: The jti of the token that the button is about; "" for the newest, and then a
+                click that is delivered twice may prolong twice.
 
         Raises:
             NotAllowed: `by` is not the requester, or the bundle is no more what it was.
@@ -97,12 +101,16 @@ class Requests:
             await self._gate.admit(by)
             if by != original.requester:
                 raise NotAllowed("only the person who asked can extend this")
-        grant = original.grant
-        number = len(grant.tokens) if grant is not None else 0
-        extension = request_id(f"extend:{id_}:{number}")
+        tokens = [each.jti for each in original.grant.tokens] if original.grant else []
+        meant = token or (tokens[-1] if tokens else "")
+        if meant not in tokens:
+            raise WrongState("there is nothing that could be extended")
+        extension = request_id(f"extend:{meant}")
         found = await self._ledger.load(extension)
         if found is not None:
             return Outcome(request=found, events=())
+        if meant != tokens[-1]:
+            raise WrongState("this was extended already")
         policy = self.policy
         ask = _asked_again(original, policy)
         return await self._open(extension, ask, policy, prolongs=original)

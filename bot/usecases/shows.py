@@ -6,7 +6,7 @@ from typing import Final
 
 from bot.core.errors import NotFound
 from bot.core.request import Request, replay
-from bot.usecases.ports import Clock, Job, Ledger, Messenger, Receipts, Story
+from bot.usecases.ports import Clock, Job, Ledger, Messenger, Receipt, Receipts, Story
 from bot.usecases.requests import Requests
 from bot.usecases.tokens import Mint
 
@@ -46,17 +46,23 @@ class Shows:
             Unavailable, Busy: Slack or the store did not answer; what was shown has its receipt.
         """
         story = await self._story(job)
-        receipts = dict(await self._receipts.of(job.id.request))
+        receipts = await self._receipts.of(job.id.request)
+        for receipt in receipts.values():
+            await self._deliver(story.request, receipt)  # a process may have died before this
         async with aclosing(self._messenger.show(story, receipts)) as shown:
             async for receipt in shown:
                 if not await self._receipts.keep(job, receipt, lease=LEASE):
                     return
-                receipts[receipt.name] = receipt
-        grant = story.request.working_grant
-        if grant is not None and grant.delivered_at is None:
-            stands = receipts.get(token_message(len(grant.tokens)))
-            if stands is not None and stands.ts and stands.digest:
-                await self._requests.deliver(story.request.id, grant.token.jti)
+                # At once: what is still to be shown may have to wait for long.
+                await self._deliver(story.request, receipt)
+
+    async def _deliver(self, request: Request, receipt: Receipt) -> None:
+        """Record that the newest token has reached the requester, if `receipt` says so."""
+        grant = request.working_grant
+        if grant is None or grant.delivered_at is not None or not receipt.digest:
+            return
+        if receipt.name == token_message(len(grant.tokens)):
+            await self._requests.deliver(request.id, grant.token.jti)
 
     async def _story(self, job: Job) -> Story:
         history = await self._ledger.history(job.id.request)

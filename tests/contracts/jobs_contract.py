@@ -1,17 +1,24 @@
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bot.usecases.ports import Job, JobId, Queue
 from tests.builders import REQUEST, T0
-from tests.contracts.world import LONG, MOMENT, World, change, job, opening
+from tests.contracts.world import LONG, MILLISECOND, MOMENT, World, change, job, opening
 
 SHOW = JobId("show", REQUEST)
+# Due times are rounded up to a millisecond, so a timer that is set for now is not due yet.
+OVERDUE = -timedelta(seconds=1)
 
 
-async def set_timer(world: World, after: timedelta | None, *, id_: str, kind: str = "end") -> None:
-    # Due times are rounded up to a millisecond: "now" is put a little before.
-    due = None if after is None else world.now() + (after or -MOMENT / 10)
+async def set_timer(world: World, after: timedelta, *, id_: str, kind: str = "end") -> datetime:
+    """Set a timer and return its due time."""
+    due = world.now() + after
     await world.ledger.commit(change(id_, timers={job(kind): due}))
+    return due
+
+
+async def stop_timer(world: World, *, id_: str) -> None:
+    await world.ledger.commit(change(id_, timers={job(): None}))
 
 
 async def show(world: World, id_: str) -> None:
@@ -25,11 +32,10 @@ async def claim_one(world: World, queue: Queue = Queue.MESSAGES, lease: timedelt
 
 class JobsContract:
     async def test_a_timer_is_claimed_when_it_is_due_and_not_before(self, world: World) -> None:
-        await set_timer(world, MOMENT, id_="a")
-        assert await world.owed() == []
-        await world.wait(MOMENT * 1.5)
-        [claimed] = await world.owed()
+        due = await set_timer(world, MOMENT, id_="a")
+        claimed = await world.until_owed()
         assert (claimed.id, claimed.attempt) == (job(), 1)
+        assert due <= claimed.due < due + MILLISECOND
         assert claimed.due <= claimed.now <= world.now() + timedelta(seconds=1)
 
     async def test_no_timer_is_claimed_a_part_of_a_millisecond_early(self, world: World) -> None:
@@ -42,32 +48,29 @@ class JobsContract:
             assert await world.jobs.finish(claimed[0])
 
     async def test_each_queue_has_its_own_jobs(self, world: World) -> None:
-        now = world.now()
         kinds = ("lapse", "end", "warn", "scrub")
-        timers = {job(kind): now for kind in kinds}
+        timers = {job(kind): world.now() + OVERDUE for kind in kinds}
         await world.ledger.commit(change("c", timers=timers, show=[REQUEST]))
         safety = {claimed.id.kind for claimed in await world.owed(Queue.SAFETY)}
         messages = {claimed.id.kind for claimed in await world.owed(Queue.MESSAGES)}
         assert (safety, messages) == ({"lapse", "end"}, {"warn", "scrub", "show"})
 
     async def test_a_timer_moves(self, world: World) -> None:
-        await set_timer(world, timedelta(0), id_="a")
-        await set_timer(world, MOMENT, id_="b")
-        assert await world.owed() == []
-        await world.wait(MOMENT * 1.5)
-        assert len(await world.owed()) == 1
+        await set_timer(world, OVERDUE, id_="a")
+        due = await set_timer(world, MOMENT, id_="b")
+        assert (await world.until_owed()).now >= due
 
     async def test_a_stopped_timer_is_never_due(self, world: World) -> None:
-        await set_timer(world, timedelta(0), id_="a")
-        await set_timer(world, None, id_="b")
+        await set_timer(world, OVERDUE, id_="a")
+        await stop_timer(world, id_="b")
         assert await world.owed() == []
         assert await world.jobs.next_due(Queue.SAFETY) is None
 
     async def test_stopping_a_timer_ends_its_lease(self, world: World) -> None:
-        await set_timer(world, timedelta(0), id_="a")
+        await set_timer(world, OVERDUE, id_="a")
         [claimed] = await world.owed()
-        await set_timer(world, None, id_="b")
-        await set_timer(world, timedelta(0), id_="c")
+        await stop_timer(world, id_="b")
+        await set_timer(world, OVERDUE, id_="c")
         assert not await world.jobs.finish(claimed)
         assert len(await world.owed()) == 1
 
@@ -95,9 +98,8 @@ class JobsContract:
     async def test_a_lease_that_ends_hands_the_job_over(self, world: World) -> None:
         await show(world, "a")
         old = await claim_one(world, lease=MOMENT)
-        assert await world.owed(Queue.MESSAGES) == []
-        await world.wait(MOMENT * 1.5)
-        new = await claim_one(world)
+        new = await world.until_owed(Queue.MESSAGES)
+        assert new.now > old.now + MOMENT - MILLISECOND
         assert (new.id, new.attempt, new.payload) == (old.id, 2, old.payload)
         assert new.fence != old.fence
 
@@ -139,40 +141,31 @@ class JobsContract:
         assert await world.owed(Queue.MESSAGES) == []
 
     async def test_a_timer_moved_to_later_while_leased_waits(self, world: World) -> None:
-        await set_timer(world, timedelta(0), id_="a")
+        await set_timer(world, OVERDUE, id_="a")
         claimed = await claim_one(world, Queue.SAFETY)
-        await set_timer(world, MOMENT, id_="b")
+        due = await set_timer(world, MOMENT, id_="b")
         assert await world.jobs.finish(claimed)
-        assert await world.owed() == []
-        await world.wait(MOMENT * 1.5)
-        assert len(await world.owed()) == 1
+        assert (await world.until_owed()).now >= due
 
     async def test_a_timer_moved_to_later_outlives_a_dead_holder(self, world: World) -> None:
-        await set_timer(world, timedelta(0), id_="a")
-        await claim_one(world, Queue.SAFETY, lease=timedelta(milliseconds=1))
-        await set_timer(world, MOMENT, id_="b")
-        await world.wait(timedelta(milliseconds=5))
-        assert await world.owed() == []
-        await world.wait(MOMENT * 1.5)
-        assert len(await world.owed()) == 1
+        await set_timer(world, OVERDUE, id_="a")
+        await claim_one(world, Queue.SAFETY, lease=MILLISECOND)
+        due = await set_timer(world, MOMENT, id_="b")
+        assert (await world.until_owed()).now >= due
 
     async def test_a_timer_moved_to_later_is_not_postponed_to_sooner(self, world: World) -> None:
-        await set_timer(world, timedelta(0), id_="a")
+        await set_timer(world, OVERDUE, id_="a")
         claimed = await claim_one(world, Queue.SAFETY)
-        await set_timer(world, MOMENT, id_="b")
-        assert await world.jobs.postpone(claimed, delay=timedelta(milliseconds=1))
-        await world.wait(timedelta(milliseconds=5))
-        assert await world.owed() == []
-        await world.wait(MOMENT * 1.5)
-        assert len(await world.owed()) == 1
+        due = await set_timer(world, MOMENT, id_="b")
+        assert await world.jobs.postpone(claimed, delay=MILLISECOND)
+        assert (await world.until_owed()).now >= due
 
     async def test_a_postponed_job_comes_back_with_its_attempts(self, world: World) -> None:
         await show(world, "a")
         claimed = await claim_one(world)
         assert await world.jobs.postpone(claimed, delay=MOMENT)
-        assert await world.owed(Queue.MESSAGES) == []
-        await world.wait(MOMENT * 1.5)
-        again = await claim_one(world)
+        again = await world.until_owed(Queue.MESSAGES)
+        assert again.now > claimed.now + MOMENT - MILLISECOND
         assert (again.attempt, again.payload) == (2, claimed.payload)
 
     async def test_who_gave_a_job_back_is_its_holder_no_more(self, world: World) -> None:
@@ -204,12 +197,12 @@ class JobsContract:
 
     async def test_next_due_tells_of_timers_and_of_leases(self, world: World) -> None:
         assert await world.jobs.next_due(Queue.SAFETY) is None
-        await set_timer(world, LONG, id_="a")
-        due = await world.jobs.next_due(Queue.SAFETY)
-        assert due is not None
-        assert timedelta(0) <= world.now() + LONG - due < timedelta(seconds=5)
-        await set_timer(world, timedelta(0), id_="b")
+        due = await set_timer(world, LONG, id_="a")
+        told = await world.jobs.next_due(Queue.SAFETY)
+        assert told is not None
+        assert due <= told < due + MILLISECOND
+        await set_timer(world, OVERDUE, id_="b")
         [claimed] = await world.owed(lease=LONG)
         until = await world.jobs.next_due(Queue.SAFETY)
         assert until is not None
-        assert abs(until - (claimed.now + LONG)) <= timedelta(milliseconds=1)
+        assert abs(until - (claimed.now + LONG)) <= MILLISECOND

@@ -14,9 +14,16 @@ from tests.builders import ANNA, BEN, CLEO, REQUEST, T0, a_request, ended, grant
 from tests.contracts.world import LONG, MOMENT, World, change, job, opening, token
 
 OTHER = RequestId("R-BBBBBBBBBBBB")
+
 DENIED = e.Denied(request=REQUEST, at=T0, by=BEN, reason="no")
 CANCELLED = e.Cancelled(request=REQUEST, at=T0, by=ANNA)
 VOTED = e.Voted(request=REQUEST, at=T0, by=BEN, stage=0)
+
+
+async def close_soon(world: World) -> None:
+    """Let the time to decide end, and wait for it."""
+    await world.ledger.commit(change("soon", opens={REQUEST: world.now() + MOMENT}))
+    await world.wait(MOMENT * 1.5)
 
 
 class LedgerContract:
@@ -119,10 +126,10 @@ class LedgerContract:
         assert await world.ledger.load(REQUEST) == a_request(VOTED, CANCELLED)
 
     async def test_a_repeated_commit_is_done_also_when_the_time_is_over(self, world: World) -> None:
-        await world.ledger.commit(replace(opening(), opens={REQUEST: world.now() + MOMENT}))
+        await world.ledger.commit(replace(opening(), opens={REQUEST: world.now() + LONG}))
         mine = change("mine", a_request(VOTED), events=(VOTED,), needs_open=[REQUEST])
         await world.ledger.commit(mine)
-        await world.wait(MOMENT * 1.5)
+        await close_soon(world)
         assert await world.ledger.commit(mine) is Committed.DONE_BEFORE
 
     async def test_a_commit_id_of_one_request_says_nothing_of_another(self, world: World) -> None:
@@ -140,10 +147,10 @@ class LedgerContract:
         assert len(await world.owed(Queue.MESSAGES)) == 1
 
     async def test_an_open_request_may_be_decided_until_its_time(self, world: World) -> None:
-        await world.ledger.commit(replace(opening(), opens={REQUEST: world.now() + MOMENT}))
+        await world.ledger.commit(replace(opening(), opens={REQUEST: world.now() + LONG}))
         in_time = change("c", a_request(VOTED), events=(VOTED,), needs_open=[REQUEST])
         assert await world.ledger.commit(in_time) is Committed.STORED
-        await world.wait(MOMENT * 1.5)
+        await close_soon(world)
         late = change("late", a_request(VOTED, DENIED), events=(DENIED,), needs_open=[REQUEST])
         with pytest.raises(TooLate):
             await world.ledger.commit(late)

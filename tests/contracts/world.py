@@ -30,6 +30,9 @@ from tests.builders import REQUEST, TEAM, a_request
 # Short enough to wait for on a real server, long enough not to pass by chance.
 MOMENT = timedelta(milliseconds=120)
 LONG = timedelta(seconds=30)
+# Stores count in whole milliseconds.
+MILLISECOND = timedelta(milliseconds=1)
+TICK = 3 * MILLISECOND
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +50,13 @@ class World:
         """Claim everything that is due."""
         options = {"limit": 100, "lease": LONG, **options}
         return await self.jobs.claim(queue, **options)
+
+    async def until_owed(self, queue: Queue = Queue.SAFETY, **options: Any) -> Job:
+        """Claim the one job that becomes due next, at the moment when it does."""
+        while not (claimed := await self.owed(queue, **options)):
+            await self.wait(TICK)
+        [job] = claimed
+        return job
 
 
 def change(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.core import events as e
-from bot.core.errors import NotAllowed, Refused, TooLate, WrongState
+from bot.core.errors import Invalid, NotAllowed, Refused, TooLate, WrongState
 from bot.core.grant import Signing, claims
 from bot.core.identity import BOT, Actor, Kind, RequestId, person
 from bot.core.lifecycle import decide, opened
@@ -318,6 +318,34 @@ def test_a_person_of_another_workspace_with_the_same_user_id_is_somebody_else():
     twin = person(ANNA.id, home="T2")
     with pytest.raises(NotAllowed):
         decide(PENDING, Cancel(), by=twin, case=case(1))
+
+
+def test_the_requester_under_another_home_still_cannot_approve():
+    twin = person(ANNA.id, home="T2")
+    here = replace(case(1), groups=frozenset({"leads"}))
+    for move in (Approve(), Deny("no")):
+        with pytest.raises(NotAllowed):
+            decide(PENDING, move, by=twin, case=here)
+
+
+def test_a_token_that_was_replaced_needs_no_delivery():
+    (extended,) = decide(LIVE, Extend(EXTENSION), by=BOT, case=case(2))
+    longer = evolve(LIVE, extended)
+    assert decide(longer, Deliver("G-AAAAAAAAAAAA.1"), by=BOT, case=case(3)) == ()
+    (delivered,) = decide(longer, Deliver("G-AAAAAAAAAAAA.2"), by=BOT, case=case(3))
+    assert evolve(longer, delivered).grant.delivered_at == T0 + timedelta(minutes=3)
+
+
+def test_an_extension_that_gains_nothing_is_refused():
+    short = replace(EXTENSION, longest=timedelta(minutes=20))
+    with pytest.raises(WrongState, match="20m from now at most"):
+        decide(LIVE, Extend(short), by=BOT, case=case(2))
+
+
+@pytest.mark.parametrize("reason", ["", "\u200b", "x" * 501])
+def test_people_say_no_with_a_reason_of_fit_length(reason):
+    with pytest.raises(Invalid):
+        decide(PENDING, Deny(reason), by=BEN, case=case(1, BEN))
 
 
 def test_a_click_after_the_deadline_is_too_late_even_if_no_timer_has_run():

@@ -352,7 +352,7 @@ in_one_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixt
 def test_whatever_stands_in_the_place_of_a_value_is_loaded_or_refused(tmp_path, path, value):
     text = yaml.safe_dump(replaced(WHOLE, path, value), allow_unicode=True)
     wrong = refusals(put(tmp_path, {"a.yaml": text.encode()}))
-    assert all(problem.isprintable() and problem.count(":") >= 2 for problem in wrong)
+    assert all(problem.isprintable() for problem in wrong)
 
 
 @in_one_folder

@@ -1,5 +1,6 @@
 """Parts that the tests of the stand-in are built from."""
 
+import asyncio
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -117,3 +118,15 @@ async def refused(call, *, whole=False):
     with pytest.raises(SlackApiError) as caught:
         await call
     return caught.value.response if whole else caught.value.response["error"]
+
+
+async def quickly(condition):
+    """Wait until `condition()` holds; events come in the background."""
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110  # the conditions are those of many parts
+            await asyncio.sleep(0.01)
+
+
+async def acknowledge(ack):
+    """A listener that says nothing."""
+    await ack()

@@ -4,28 +4,19 @@ from urllib.parse import parse_qs
 import pytest
 from aiohttp import ClientSession, web
 
-from bot.sandbox.client import NotThere
+from bot.sandbox.client import Acme, NotThere
 from tests.sandbox.parts import (
     APP_TOKEN,
     MANIFEST,
     a_bolt_app,
     a_client,
     a_sandbox,
+    acknowledge,
     actions,
     button,
+    quickly,
     section,
 )
-
-
-async def acknowledge(ack):
-    await ack()
-
-
-async def quickly(acme, condition):
-    """Wait until `condition()` holds; events come in the background."""
-    async with asyncio.timeout(5):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 async def test_bolt_accepts_the_command_and_its_answer_is_shown_to_one_person(app, acme):
@@ -231,7 +222,7 @@ async def test_a_duplicate_over_http_is_the_same_signed_request(acme, serve):
 async def test_the_bot_hears_that_a_person_changed(app, acme):
     app.event("user_change")(acknowledge)
     await acme.becomes("Ben", "deactivated")
-    await quickly(acme, lambda: app.heard)
+    await quickly(lambda: app.heard)
     [body] = app.heard
     assert (body["type"], body["team_id"]) == ("event_callback", "T0DEMO")
     assert body["event"]["user"]["deleted"]
@@ -242,7 +233,7 @@ async def test_the_bot_hears_that_a_person_changed(app, acme):
 async def test_the_bot_hears_who_came_to_and_left_a_user_group(app, acme, slack):
     app.event("subteam_members_changed")(acknowledge)
     await acme.regroups("S0SRE", "Dan", "Anna")
-    await quickly(acme, lambda: app.heard)
+    await quickly(lambda: app.heard)
     event = app.heard[0]["event"]
     assert (event["added_users"], event["removed_users"]) == (["U0ANNA"], ["U0CLEO"])
     told = await slack.usergroups_users_list(usergroup="S0SRE")
@@ -260,7 +251,7 @@ async def test_an_event_is_sent_again_three_times_until_it_is_accepted(acme, ser
 
     await serve(handle)
     await acme.becomes("Ben", "guest")
-    await quickly(acme, lambda: len(tries) == 4)
+    await quickly(lambda: len(tries) == 4)
     await asyncio.sleep(0.1)
     assert [number for number, *_ in tries] == [None, "1", "2", "3"]
     assert {reason for _, reason, _ in tries[1:]} == {"http_error"}
@@ -276,21 +267,28 @@ async def test_an_app_can_ask_not_to_be_told_again(acme, serve):
 
     await serve(handle)
     await acme.becomes("Ben", "guest")
-    await quickly(acme, lambda: tries)
+    await quickly(lambda: tries)
     await asyncio.sleep(0.1)
     assert len(tries) == 1
 
 
-async def test_events_that_the_manifest_does_not_name_are_not_sent(tmp_path):
+async def test_events_that_the_manifest_does_not_name_are_not_sent(tmp_path, sandbox, serve):
+    heard = []
+
+    async def handle(request):
+        heard.append((await request.json())["event"]["type"])
+        return web.Response()
+
+    await serve(handle)
     manifest = tmp_path / "manifest.yml"
     manifest.write_text(MANIFEST.read_text().replace("- user_change ", "- team_join "))
-    async with a_sandbox(manifest=manifest) as sandbox:
-        sandbox.events_url = "http://127.0.0.1:9/slack/events"
-        async with ClientSession() as session:
-            url = f"{sandbox.url}/sandbox/people/U0BEN"
-            async with session.patch(url, json={"kind": "guest"}) as answer:
-                assert await answer.json() == {"ok": True}
-        assert sandbox.workspace.violations == []
+    async with a_sandbox(manifest=manifest) as other, Acme(other.url) as acme:
+        other.events_url = sandbox.events_url
+        await acme.becomes("Ben", "guest")
+        await acme.regroups("S0SRE", "Dan")
+        await quickly(lambda: heard)
+        await asyncio.sleep(0.05)
+    assert heard == ["subteam_members_changed"]
 
 
 async def test_an_app_over_http_proves_its_address(sandbox, http_app, serve):
@@ -329,9 +327,9 @@ async def test_envelopes_go_to_the_open_connections_in_turn(sandbox, acme):
 async def test_a_ticket_opens_one_connection(sandbox):
     async with a_client(sandbox) as slack, ClientSession() as session:
         url = (await slack.apps_connections_open(app_token=APP_TOKEN))["url"]
-        async with session.ws_connect(url):
-            async with session.get(url.replace("ws", "http", 1)) as answer:
-                assert answer.status == 404
+        again = url.replace("ws", "http", 1)
+        async with session.ws_connect(url), session.get(again) as answer:
+            assert answer.status == 404
 
 
 async def test_an_eleventh_connection_is_turned_away(sandbox):
@@ -350,9 +348,26 @@ async def test_an_eleventh_connection_is_turned_away(sandbox):
 async def test_an_app_that_is_asked_to_connect_anew_misses_nothing(socket_app, sandbox, acme):
     socket_app.command("/jit")(acknowledge)
     await acme.disconnects()
-    await quickly(acme, lambda: bool(sandbox.connections()))
+    await quickly(lambda: bool(sandbox.connections()))
     assert (await acme.person("Anna").types("/jit")).ok
     assert await acme.violations() == []
+
+
+async def test_an_acknowledgement_that_comes_late_is_one_violation(sandbox, acme):
+    async with a_client(sandbox) as slack, ClientSession() as session:
+        url = (await slack.apps_connections_open(app_token=APP_TOKEN))["url"]
+        async with session.ws_connect(url) as socket:
+            await socket.receive_json()
+            typing = asyncio.create_task(acme.person("Anna").types("/jit"))
+            envelope = await socket.receive_json()
+            assert (await typing).error == "operation_timeout"
+            await socket.send_json({"envelope_id": envelope["envelope_id"]})
+            await socket.send_json({"envelope_id": "another"})
+            await quickly(lambda: len(sandbox.workspace.violations) > 1)
+    assert await acme.violations() == [
+        "/jit: not acknowledged within 3 s",
+        "an acknowledgement of an unknown envelope 'another'",
+    ]
 
 
 async def test_an_unasked_acknowledgement_is_a_violation(sandbox, acme):
@@ -361,5 +376,5 @@ async def test_an_unasked_acknowledgement_is_a_violation(sandbox, acme):
         async with session.ws_connect(url) as socket:
             await socket.receive_json()
             await socket.send_json({"envelope_id": "e"})
-            await quickly(acme, lambda: sandbox.workspace.violations)
+            await quickly(lambda: sandbox.workspace.violations)
     assert await acme.violations() == ["an acknowledgement of an unknown envelope 'e'"]

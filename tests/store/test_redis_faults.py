@@ -139,11 +139,13 @@ async def test_a_cancelled_question_leaves_no_answer_for_the_next(redis_url: str
         asking = asyncio.create_task(store.ledger.load_all([], ["a0"]))
         for _ in range(turns % 12):
             await asyncio.sleep(0)
+        in_time = not asking.done()
         asking.cancel()
         [answer] = await asyncio.gather(asking, return_exceptions=True)
-        cancelled += isinstance(answer, asyncio.CancelledError)
+        assert isinstance(answer, asyncio.CancelledError) is in_time
+        cancelled += in_time
         assert await store.ledger.load_all([], ["a1"]) == ([], [accounts[1]])
-    assert cancelled > 10
+    assert cancelled >= 40  # before the first turn, and before an answer can have come
     await client.aclose()
 
 

@@ -164,6 +164,14 @@ async def test_the_requester_takes_it_back(either: Bot) -> None:
         await either.move(request, Approve(), by=BEN)
 
 
+async def test_the_requester_needs_no_group_to_take_it_back(bot: Bot) -> None:
+    request = await bot.ask("staged")
+    bot.directory.usergroups.clear()
+    await bot.move(request, Cancel(), by=ANNA)
+    with pytest.raises(Unavailable):
+        await bot.move(await bot.ask("staged"), Deny("no"), by=BEN)
+
+
 async def test_whether_one_may_is_told_without_doing_it(bot: Bot) -> None:
     request = await bot.ask("read")
     assert await bot.requests.may(request.id, Deny("?"), by=BEN, delivery="x") == request
@@ -259,7 +267,7 @@ async def test_a_refused_click_is_told_once_a_minute_of_each_person(bot: Bot) ->
         for by in (ANNA, FINN):
             with pytest.raises(NotAllowed):
                 await bot.move(request, Approve(), by=by)
-    refused = [event for event in await bot.ledger.history(request.id)][1:]
+    _, *refused = await bot.ledger.history(request.id)
     assert [(type(event), event.by) for event in refused] == [(e.Refused, ANNA), (e.Refused, FINN)]
     assert (await bot.now(request)).version == 1
     await bot.wait(timedelta(minutes=1))
@@ -386,6 +394,27 @@ async def test_a_click_is_too_late_by_the_servers_clock_not_by_ours(
     with pytest.raises(TooLate):
         await bot.move(request, Approve(), by=BEN)
     assert (await bot.now(request)).state is RequestState.PENDING
+
+
+class LastMomentLedger(MemoryLedger):
+    """The deadline passes while a click is on its way to the store."""
+
+    async def commit(self, change: Commit) -> Committed:
+        if change.needs_open:
+            self._store.now.__self__.at += timedelta(minutes=1)
+        return await super().commit(change)
+
+
+async def test_a_click_that_the_deadline_overtakes_is_too_late_and_the_request_lapses(
+    store: MemoryStore, clock: ManualClock
+) -> None:
+    bot = in_memory(store, clock, ledger=LastMomentLedger(store))
+    request = await bot.ask("read")
+    await bot.wait(timedelta(minutes=19, seconds=30))
+    with pytest.raises(TooLate):
+        await bot.move(request, Approve(), by=BEN)
+    assert (await bot.now(request)).state is RequestState.EXPIRED
+    assert await bot.kinds(request) == [e.Requested, e.Lapsed]
 
 
 async def test_who_may_end_a_grant(bot: Bot) -> None:

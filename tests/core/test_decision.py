@@ -1,0 +1,355 @@
+"""What policy says to an ask: limits, guardrails, the first rule that holds, and why not."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.core.decision import (
+    Allow,
+    Ask,
+    Facts,
+    NeedApproval,
+    Reject,
+    checked,
+    decide_ask,
+    why_no_more,
+)
+from bot.core.errors import Invalid
+from bot.core.policy import Chain, Group, Guardrail, Policy, Rule, Selector, Stage, Verdict
+from bot.core.scopes import Bundle, Risk, ScopeText, TicketRule
+from tests.builders import ANNA, LEADS, T0, requested
+
+HOUR = timedelta(hours=1)
+BILLING = Bundle(
+    name="billing-read",
+    title="Read billing",
+    scopes=(ScopeText("invoices:read"), ScopeText("refunds:read")),
+    resource="https://billing.example",
+    environment="production",
+    access="read",
+    labels={"team": "billing"},
+    channel="#access",
+    max_duration=8 * HOUR,
+    default_duration=HOUR / 2,
+)
+ALL = Selector()
+ONE = Chain(name="one", stages=(Stage(name="lead", approvers=(LEADS,)),), expire_after=HOUR)
+TWO_STAGES = replace(ONE, stages=(ONE.stages[0], Stage(name="b", approvers=(LEADS,), quorum=2)))
+ENGINEERS, CONTRACTORS = "engineers", "contractors"
+
+
+def a_rule(id_, verdict=Verdict.AUTO_APPROVE, **over):
+    chain = ONE if verdict is Verdict.REQUIRE else None
+    return Rule(**({"id": id_, "bundles": ALL, "verdict": verdict, "chain": chain} | over))
+
+
+def a_rail(id_, **over):
+    return Guardrail(**({"id": id_, "bundles": ALL} | over))
+
+
+def decided(*rules, rails=(), groups=(ENGINEERS,), duration=HOUR):
+    policy = Policy(
+        digest="d" * 64,
+        bundles={BILLING.name: BILLING},
+        groups={},
+        rules_of={BILLING.name: rules},
+        guardrails_of={BILLING.name: rails},
+    )
+    ask = Ask(by=ANNA, bundle=BILLING, scopes=BILLING.scopes, duration=duration, reason="incident")
+    answer = decide_ask(ask, policy, Facts(now=T0, groups=frozenset(groups)))
+    assert answer.digest == policy.digest
+    return answer
+
+
+def test_without_any_rule_the_answer_is_no():
+    no = decided()
+    assert isinstance(no, Reject)
+    assert (no.rule, no.reasons) == ("", ("no rule lets you have billing-read",))
+
+
+def test_the_first_rule_that_holds_decides():
+    answer = decided(
+        a_rule("not-mine", requesters=(CONTRACTORS,)),
+        a_rule("too-short", max_duration=HOUR / 2),
+        a_rule("asked", Verdict.REQUIRE, requesters=(CONTRACTORS, ENGINEERS), max_duration=HOUR),
+        a_rule("free"),
+    )
+    assert isinstance(answer, NeedApproval)
+    assert (answer.rule, answer.chain) == ("asked", ONE)
+    assert answer.reasons == ("rule asked says require",)
+
+
+def test_a_rule_that_denies_ends_the_search():
+    no = decided(a_rule("closed", Verdict.DENY, note="Frozen until Monday."), a_rule("free"))
+    assert isinstance(no, Reject)
+    assert (no.rule, no.reasons) == ("closed", ("rule closed says deny: Frozen until Monday.",))
+
+
+def test_a_no_tells_of_every_rule_why_it_did_not_hold():
+    no = decided(
+        a_rule("others", requesters=(CONTRACTORS, "sre")),
+        a_rule("short", max_duration=HOUR / 2),
+        groups=(),
+    )
+    assert isinstance(no, Reject)
+    assert no.reasons == (
+        "no rule lets you have billing-read",
+        "others: it is for contractors, sre, and you are in none of them",
+        "short: it is for 30m at most",
+    )
+
+
+def test_what_nobody_needs_to_approve_is_allowed_with_its_rule():
+    answer = decided(a_rule("free", note="Until we know better."))
+    assert isinstance(answer, Allow)
+    assert answer.reasons == ("rule free says auto approve: Until we know better.",)
+
+
+@pytest.mark.parametrize("verdict", Verdict)
+def test_a_guardrail_that_denies_denies_whatever_the_rules_say(verdict):
+    no = decided(a_rule("any", verdict), rails=(a_rail("closed", deny=True, note="Ask Eva."),))
+    assert isinstance(no, Reject)
+    assert (no.rule, no.reasons) == ("", ("guardrail closed forbids it: Ask Eva.",))
+
+
+def test_all_guardrails_that_forbid_it_are_told():
+    rails = (a_rail("closed", deny=True), a_rail("short", max_duration=HOUR / 2))
+    no = decided(a_rule("free"), rails=rails)
+    assert no.reasons == ("guardrail closed forbids it", "guardrail short allows 30m at most")
+
+
+def test_a_guardrail_caps_the_duration_and_not_below_its_cap():
+    rails = (a_rail("short", max_duration=HOUR),)
+    assert isinstance(decided(a_rule("free"), rails=rails, duration=HOUR), Allow)
+    longer = decided(a_rule("free"), rails=rails, duration=HOUR + timedelta(seconds=1))
+    assert isinstance(longer, Reject)
+
+
+def test_a_guardrail_for_some_people_is_about_them_alone():
+    rails = (a_rail("no-contractors", deny=True, requesters=(CONTRACTORS,)),)
+    assert isinstance(decided(a_rule("free"), rails=rails), Allow)
+    both = decided(a_rule("free"), rails=rails, groups=(ENGINEERS, CONTRACTORS))
+    assert isinstance(both, Reject)
+
+
+def test_a_guardrail_wants_more_people_than_the_rule_asks():
+    rails = (a_rail("humans", min_approvals=2, note="Contract 7.3."),)
+    free = decided(a_rule("free"), rails=rails)
+    assert isinstance(free, Reject)
+    assert (free.rule, free.reasons) == (
+        "free",
+        ("guardrail humans wants 2 approvals, rule free asks for 0: Contract 7.3.",),
+    )
+    one = decided(a_rule("one", Verdict.REQUIRE), rails=rails)
+    assert isinstance(one, Reject)
+    assert one.reasons == (
+        "guardrail humans wants 2 approvals, rule one asks for 1: Contract 7.3.",
+    )
+
+
+def test_the_people_of_all_stages_count_for_a_guardrail():
+    rule = a_rule("stages", Verdict.REQUIRE, chain=TWO_STAGES)
+    assert isinstance(decided(rule, rails=(a_rail("three", min_approvals=3),)), NeedApproval)
+    assert isinstance(decided(rule, rails=(a_rail("four", min_approvals=4),)), Reject)
+
+
+def test_a_lax_rule_is_not_passed_over_for_a_stricter_one_below():
+    rails = (a_rail("humans", min_approvals=1),)
+    no = decided(a_rule("free"), a_rule("asked", Verdict.REQUIRE), rails=rails)
+    assert isinstance(no, Reject)
+    assert no.rule == "free"
+
+
+rails = st.builds(
+    a_rail,
+    st.just("rail"),
+    deny=st.booleans(),
+    requesters=st.sampled_from([(), (ENGINEERS,), (CONTRACTORS,)]),
+    max_duration=st.none() | st.sampled_from([HOUR / 2, HOUR, 2 * HOUR]),
+    min_approvals=st.integers(0, 4),
+)
+rules = st.builds(
+    a_rule,
+    st.just("rule"),
+    st.sampled_from(Verdict),
+    requesters=st.sampled_from([(), (ENGINEERS,), (CONTRACTORS,)]),
+    max_duration=st.none() | st.sampled_from([HOUR / 2, HOUR, 2 * HOUR]),
+)
+LAXNESS = {Reject: 0, NeedApproval: 1, Allow: 2}
+
+
+@given(st.lists(rules, max_size=4), st.lists(rails, max_size=3), rails)
+def test_one_guardrail_more_never_gives_more(some_rules, some_rails, another):
+    before = decided(*some_rules, rails=some_rails)
+    after = decided(*some_rules, rails=[*some_rails, another])
+    assert LAXNESS[type(after)] <= LAXNESS[type(before)]
+
+
+@given(st.lists(rules, max_size=4), st.permutations([*range(3)]), st.tuples(rails, rails, rails))
+def test_the_order_of_guardrails_does_not_matter(some_rules, order, some_rails):
+    plain = decided(*some_rules, rails=some_rails)
+    turned = decided(*some_rules, rails=[some_rails[place] for place in order])
+    assert (type(plain), plain.rule) == (type(turned), turned.rule)
+    assert sorted(plain.reasons) == sorted(turned.reasons)
+
+
+@given(st.lists(rules.filter(lambda rule: rule.requesters == (CONTRACTORS,)), max_size=4))
+def test_who_is_in_no_group_of_any_rule_gets_nothing(some_rules):
+    assert isinstance(decided(*some_rules), Reject)
+
+
+OTHER = replace(
+    BILLING, name="other", environment="staging", access="write", risk=Risk.HIGH, labels={}
+)
+PARTS = {
+    "names": frozenset({"billing-read", "third"}),
+    "environments": frozenset({"production", "dev"}),
+    "risks": frozenset({Risk.MEDIUM, Risk.LOW}),
+    "accesses": frozenset({"read"}),
+    "labels": {"team": "billing"},
+}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_each_part_of_a_selector_restricts_it(part):
+    selector = Selector(**{part: PARTS[part]})
+    assert selector.covers(BILLING)
+    assert not selector.covers(OTHER)
+
+
+@given(st.sets(st.sampled_from(sorted(PARTS))), st.sampled_from(sorted(PARTS)))
+def test_a_selector_with_one_part_more_never_covers_more(parts, another):
+    fewer = Selector(**{part: PARTS[part] for part in parts})
+    more = Selector(**{part: PARTS[part] for part in parts | {another}})
+    mixed = (replace(BILLING, risk=Risk.CRITICAL), replace(OTHER, access="read"))
+    for bundle in (BILLING, OTHER, *mixed):
+        assert fewer.covers(bundle) or not more.covers(bundle)
+
+
+def an_ask(bundle=BILLING, **over):
+    plain = {"scopes": None, "duration": None, "reason": "incident 4711", "ticket": ""}
+    return checked(bundle, by=ANNA, **(plain | over))
+
+
+def test_an_ask_that_names_nothing_is_for_all_scopes_and_the_default_time():
+    ask = an_ask()
+    assert (ask.scopes, ask.duration) == (BILLING.scopes, BILLING.default_duration)
+
+
+def test_scopes_are_narrowed_in_the_order_of_the_bundle():
+    assert an_ask(scopes=["refunds:read", "invoices:read"]).scopes == BILLING.scopes
+    assert an_ask(scopes=["refunds:read"]).scopes == (ScopeText("refunds:read"),)
+
+
+TICKETED = replace(BILLING, ticket=TicketRule(pattern="(BILL|OPS)-[0-9]+", example="OPS-1"))
+
+
+@pytest.mark.parametrize(
+    ("bundle", "wish", "field", "sentence"),
+    [
+        (BILLING, {"scopes": []}, "scopes", "choose at least one scope"),
+        (
+            BILLING,
+            {"scopes": ["invoices:write"]},
+            "scopes",
+            "billing-read has no scope 'invoices:write'; it has invoices:read, refunds:read",
+        ),
+        (BILLING, {"duration": 9 * HOUR}, "duration", "billing-read can be had for 8h at most"),
+        (BILLING, {"reason": " too short  "}, "reason", "say why in at least 10 characters"),
+        (TICKETED, {}, "ticket", "a ticket is needed; one looks like OPS-1"),
+        (
+            TICKETED,
+            {"ticket": "OPS-1 and more"},
+            "ticket",
+            "'OPS-1 and more' is not a ticket of billing-read; one looks like OPS-1",
+        ),
+    ],
+)
+def test_an_ask_beyond_the_limits_of_the_bundle_says_which_part(bundle, wish, field, sentence):
+    with pytest.raises(Invalid) as caught:
+        an_ask(bundle, **wish)
+    assert (caught.value.field, str(caught.value)) == (field, sentence)
+
+
+@pytest.mark.parametrize("seconds", [0, -60, 0.5])
+def test_a_duration_is_of_whole_seconds_and_longer_than_nothing(seconds):
+    with pytest.raises(Invalid) as caught:
+        an_ask(duration=timedelta(seconds=seconds))
+    assert caught.value.field == "duration"
+
+
+def test_a_ticket_must_match_in_full_and_may_stand_between_spaces():
+    assert an_ask(TICKETED, ticket="  BILL-12 ").ticket == "BILL-12"
+
+
+def test_a_reason_is_always_needed():
+    with pytest.raises(Invalid, match="say why"):
+        an_ask(replace(BILLING, reason_min=0), reason="  ")
+
+
+def test_the_groups_of_rules_and_guardrails_are_read_each_once():
+    groups = {name: Group(name=name, usergroup="S0X") for name in ("a", "b", "c", "d")}
+    policy = Policy(
+        digest="",
+        bundles={BILLING.name: BILLING},
+        groups=groups,
+        rules_of={BILLING.name: (a_rule("x", requesters=("b", "a")), a_rule("y"))},
+        guardrails_of={BILLING.name: (a_rail("z", requesters=("c", "a")),)},
+    )
+    assert policy.groups_read_for(BILLING.name) == (groups["a"], groups["b"], groups["c"])
+
+
+ASKED = requested(duration=HOUR / 2, reason="incident 4711")
+BY_LEADS = a_rule("by-leads", Verdict.REQUIRE)
+
+
+def later(*rules, bundle=BILLING, rails=(), groups=(ENGINEERS,)):
+    """Return why a policy of now would not have ASKED granted."""
+    policy = Policy(
+        digest="e" * 64,
+        bundles={bundle.name: bundle},
+        groups={},
+        rules_of={bundle.name: rules},
+        guardrails_of={bundle.name: rails},
+    )
+    return why_no_more(ASKED, policy, Facts(now=T0, groups=frozenset(groups)))
+
+
+def test_a_request_is_still_granted_under_a_policy_that_asks_the_same_or_less():
+    assert later(BY_LEADS) is None
+    assert later(a_rule("renamed", Verdict.REQUIRE)) is None
+    assert later(a_rule("free")) is None
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"bundle": replace(BILLING, name="renamed")}, "there is no billing-read any more"),
+        ({"bundle": replace(BILLING, resource="https://x")}, "billing-read is not what it was"),
+        (
+            {"bundle": replace(BILLING, max_duration=HOUR / 4)},
+            "billing-read can be had for 15m at most",
+        ),
+        (
+            {"bundle": replace(BILLING, scopes=BILLING.scopes[:1])},
+            "billing-read has no scope 'refunds:read'; it has invoices:read",
+        ),
+        ({"rails": (a_rail("closed", deny=True),)}, "guardrail closed forbids it"),
+    ],
+)
+def test_a_request_is_not_granted_under_a_policy_that_forbids_it_now(changed, why):
+    assert later(BY_LEADS, **changed) == why
+
+
+def test_a_request_is_not_granted_when_its_requester_left_the_group_of_the_rule():
+    why = later(replace(BY_LEADS, requesters=(ENGINEERS,)), groups=())
+    assert why is not None
+    assert "you are in none of them" in why
+
+
+@pytest.mark.parametrize("chain", [TWO_STAGES, replace(ONE, stages=TWO_STAGES.stages[1:])])
+def test_a_request_is_not_granted_when_others_or_more_must_approve_it_now(chain):
+    assert later(replace(BY_LEADS, chain=chain)) == "others must approve it now"

@@ -1,0 +1,231 @@
+"""One house of the drill: Redis and the stand-in for Slack, which survive, and a bot, which does not."""
+
+import asyncio
+import multiprocessing
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from redis.asyncio import Redis
+
+from bot.demo import MANIFEST, free_port
+from bot.keyring import Keyring
+from bot.sandbox.client import Acme
+from bot.sandbox.rates import QUICK
+from bot.sandbox.server import Sandbox
+from bot.store.embedded import EmbeddedServer
+from bot.store.redis import RedisStore, connect
+from bot.usecases.tokens import Mint
+from tests.drills.child import serve
+from tests.drills.redis_proxy import RedisProxy
+from tests.drills.slack_proxy import SlackProxy
+from tests.drills.trap import Point, Trap
+from tests.sandbox.parts import APP_TOKEN, BOT_TOKEN
+from tests.sandbox.parts import SECRET as SIGNING_SECRET
+
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(["tests.drills.child"])
+
+# Redis never dies here, so it need not wait for the disk.
+LAZY = ("--appendfsync", "no")
+LATE_AT_MOST_S = 5.0
+LOOK_EVERY_S = 1.0
+LAGS: list[float] = []
+
+POLICIES = """\
+version: 1
+bundles:
+  billing:
+    title: Read billing
+    scopes: {invoices:read: Read invoices, refunds:read: Read refunds}
+    environment: production
+    access: read
+    risk: medium
+    owner: leads
+    channel: "#access-requests"
+    max_duration: 1h
+    default_duration: 30m
+  logs:
+    title: Read logs
+    scopes: [logs:read]
+    environment: staging
+    access: read
+    risk: low
+    owner: leads
+    channel: "#access-requests"
+    max_duration: 1h
+    default_duration: 30m
+    limits: {active_total: 9}
+groups:
+  engineers: {usergroup: S0ENGINEERS}
+  leads: {users: [U0BEN, U0CLEO]}
+chains:
+  one-lead:
+    expire_after: 10m
+    stages: [{name: lead, approvers: [leads]}]
+rules:
+  - {id: by-a-lead, bundles: {name: [billing]}, requesters: [engineers], decision: require, chain: one-lead}
+  - {id: at-once, bundles: {name: [logs]}, requesters: [engineers], decision: auto_approve}
+"""
+
+
+class BotProcess:
+    """`jit serve` in a process of its own, always up but for the moment after it was killed."""
+
+    def __init__(self, settings: dict[str, str], log: Path) -> None:
+        self._settings = settings
+        self._log = log
+        self._running: BaseProcess
+
+    def start(self) -> None:
+        self._running = _FORKS.Process(target=serve, args=(self._settings, str(self._log)))
+        self._running.start()
+
+    def kill(self) -> None:
+        """Kill -9, and start anew at once."""
+        self.end()
+        self.start()
+
+    def end(self) -> None:
+        self._running.kill()
+        self._running.join()
+        self._running.close()
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it ended by itself."""
+        return self._running.exitcode is not None
+
+    def said(self) -> str:
+        return self._log.read_text("utf-8") if self._log.exists() else ""
+
+
+@dataclass(kw_only=True)
+class House:
+    """Everything at hand in one run of the story.
+
+    Attributes:
+        killed_at: When the bot was killed last, by the event loop's clock.
+        held: How many jobs each life of the bot held when it was killed.
+        too_late: Jobs that were left due for too long, a sentence each.
+    """
+
+    trap: Trap
+    sandbox: Sandbox
+    acme: Acme
+    redis: Redis
+    store: RedisStore
+    mint: Mint
+    bot: BotProcess
+    redis_proxy: RedisProxy
+    slack_proxy: SlackProxy
+    killed_at: float
+    held: list[int]
+    too_late: list[str]
+
+    async def jobs(self) -> dict[str, int]:
+        """Return when each job that is owed is, or was, due: Unix milliseconds."""
+        owed = await self.redis.hgetall(self.store.jobs._server.key("job"))
+        return {job.decode(): int(due.partition(b"|")[0]) for job, due in owed.items()}
+
+    async def holders(self) -> int:
+        """Return how many jobs are somebody's."""
+        leases = await self.redis.hvals(self.store.jobs._server.key("lease"))
+        return sum(not lease.startswith(b"0:") for lease in leases)
+
+    async def now_ms(self) -> int:
+        seconds, microseconds = await self.redis.time()
+        return seconds * 1000 + microseconds // 1000
+
+    async def due(self) -> dict[str, float]:
+        """Return what is due, and for how many seconds."""
+        jobs, now = await self.jobs(), await self.now_ms()
+        return {job: (now - due) / 1000 for job, due in jobs.items() if due <= now}
+
+    async def watch(self) -> None:
+        """See that nothing stays due for too long; each death of the bot excuses what came before."""
+        while True:
+            began = asyncio.get_running_loop().time()
+            since_s = asyncio.get_running_loop().time() - self.killed_at
+            for job, late_s in (await self.due()).items():
+                if min(late_s, since_s) > LATE_AT_MOST_S:
+                    self.too_late.append(f"{job} is due for {late_s:.1f} s, {since_s:.1f} s up")
+            if self.bot.is_gone:
+                self.too_late.append("the bot ended by itself")
+                return
+            await asyncio.sleep(LOOK_EVERY_S)
+            LAGS.append(asyncio.get_running_loop().time() - began - LOOK_EVERY_S)
+
+
+@asynccontextmanager
+async def a_house(folder: Path, keys: Path, points: Iterable[Point]) -> AsyncIterator[House]:
+    """Run a house whose bot is killed at each of `points`."""
+    policies = folder / "policies"
+    policies.mkdir(parents=True)
+    (policies / "all.yaml").write_text(POLICIES, "utf-8")
+    loop, port = asyncio.get_running_loop(), free_port()
+
+    async def kill() -> None:
+        house.held.append(await house.holders())
+        house.killed_at = loop.time()
+        house.bot.kill()
+
+    trap = Trap(points, kill=kill)
+    async with AsyncExitStack() as stack:
+        sandbox = await stack.enter_async_context(
+            Sandbox(
+                manifest=MANIFEST,
+                signing_secret=SIGNING_SECRET,
+                bot_token=BOT_TOKEN,
+                app_token=APP_TOKEN,
+                events_url=f"http://127.0.0.1:{port}/slack/events",
+                rates=QUICK,
+            )
+        )
+        acme = await stack.enter_async_context(Acme(sandbox.url))
+        server = await stack.enter_async_context(EmbeddedServer(folder / "redis", options=LAZY))
+        redis, client = Redis.from_url(server.url), connect(server.url)
+        for each in (redis, client):
+            stack.push_async_callback(each.aclose)
+        redis_proxy = await stack.enter_async_context(
+            RedisProxy(server.url.removeprefix("unix://"), trap)
+        )
+        slack_proxy = await stack.enter_async_context(SlackProxy(sandbox.url, trap))
+        sandbox.workspace.url = slack_proxy.url  # response URLs lead through the proxy
+        bot = BotProcess(
+            {
+                "SLACK_BOT_TOKEN": BOT_TOKEN,
+                "SLACK_SIGNING_SECRET": SIGNING_SECRET,
+                "SLACK_API_URL": f"{slack_proxy.url}/api",
+                "REDIS_URL": redis_proxy.url,
+                "JIT_ISSUER": f"http://127.0.0.1:{port}",
+                "JIT_POLICIES": str(policies),
+                "JIT_KEYS": str(keys),
+                "HOST": "127.0.0.1",
+                "PORT": str(port),
+            },
+            folder / "bot.log",
+        )
+        house = House(
+            trap=trap,
+            sandbox=sandbox,
+            acme=acme,
+            redis=redis,
+            store=RedisStore.on(client),
+            mint=Mint(Keyring.load(keys)),
+            bot=bot,
+            redis_proxy=redis_proxy,
+            slack_proxy=slack_proxy,
+            killed_at=loop.time(),
+            held=[],
+            too_late=[],
+        )
+        bot.start()
+        stack.callback(bot.end)
+        watching = asyncio.create_task(house.watch())
+        stack.callback(watching.cancel)
+        yield house
+        if watching.done():
+            watching.result()

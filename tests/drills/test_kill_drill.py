@@ -1,0 +1,111 @@
+"""The bot is killed (kill -9) before and after everything that it does to Redis and to Slack.
+
+A run without deaths first tells what there is: each write of Redis (a script, or SET) and each call of
+Slack, by name and by how often it came before. Then the story is played many times over, in houses
+of their own, and in each the bot is killed at some of these points, far apart, and started again at
+once. People press again what failed or came to nothing. In the end all must be as if nothing had
+happened; `verdict.py` says what that is.
+"""
+
+import asyncio
+import math
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from bot.keyring import make_key
+from bot.sandbox.client import NotThere
+from tests.drills.house import a_house
+from tests.drills.play import Times, tell
+from tests.drills.trap import Point, Side
+from tests.drills.verdict import what_is_wrong
+
+KILLS = 12  # in one run, more or less
+AT_ONCE = 16  # runs at once: most of their time they wait
+
+# Nobody dies here.
+BRISK = Times(watched="10s", short="5s")
+# Longer, so that a few deaths find room between the reminder and the end.
+PATIENT = Times(watched="50s", short="20s")
+
+
+@dataclass(frozen=True)
+class Run:
+    """How one run of the story went."""
+
+    passed: Sequence[str]
+    sprung: Sequence[Point]
+    problems: Sequence[str]
+
+    def __str__(self) -> str:
+        return "\n".join([*map(str, self.sprung), *(f"- {told}" for told in self.problems)])
+
+
+async def _run(folder: Path, keys: Path, times: Times, points: Sequence[Point] = ()) -> Run:
+    async with a_house(folder, keys, points) as house:
+        try:
+            await tell(house.acme, times)
+            problems = await what_is_wrong(house)
+        except NotThere as problem:
+            problems = [f"the story does not go on: {problem}", *house.too_late]
+            problems.append(house.bot.said()[-3000:])
+        return Run(house.trap.passed, house.trap.sprung, problems)
+
+
+async def _run_all(folder: Path, keys: Path, plans: Sequence[Sequence[Point]]) -> list[Run]:
+    room = asyncio.Semaphore(AT_ONCE)
+
+    async def run(number: int) -> Run:
+        async with room:
+            return await _run(folder / str(number), keys, PATIENT, plans[number])
+
+    async with asyncio.TaskGroup() as together:
+        runs = [together.create_task(run(number)) for number in range(len(plans))]
+    return [each.result() for each in runs]
+
+
+def _points(passed: Sequence[str]) -> list[Point]:
+    """Return where the bot is to be killed, in the order of the story."""
+    counted: Counter[str] = Counter()
+    points = []
+    for what in passed:
+        counted[what] += 1
+        points += [Point(what, counted[what], side) for side in Side]
+    return points
+
+
+def _apart(points: Sequence[Point], kills: int) -> list[Sequence[Point]]:
+    """Return plans of about `kills` points each, as far apart as can be."""
+    plans = math.ceil(len(points) / kills)
+    return [points[number::plans] for number in range(plans)]
+
+
+@pytest.mark.timeout(600)
+async def test_wherever_the_bot_dies_the_story_ends_as_if_it_had_not(tmp_path):
+    make_key(tmp_path / "keys", name="first")
+    alive = await _run(tmp_path / "alive", tmp_path / "keys", BRISK)
+    assert alive.problems == []
+    points = _points(alive.passed)
+
+    runs = await _run_all(tmp_path / "first", tmp_path / "keys", _apart(points, KILLS))
+    missed = sorted(set(points) - {point for run in runs for point in run.sprung})
+    runs += await _run_all(tmp_path / "second", tmp_path / "keys", _apart(missed, KILLS // 4))
+
+    hit = {point for run in runs for point in run.sprung}
+    from tests.drills import house; L=sorted(house.LAGS); sys.stdout.write(f"LAG {L[len(L)//2]:.3f} p95 {L[int(len(L)*.95)]:.3f} p99 {L[int(len(L)*.99)]:.3f} max {L[-1]:.3f}\n")
+    sys.stdout.write(_report(hit, points))
+    wrong = [run for run in runs if run.problems]
+    assert not wrong, "\n\n".join(map(str, wrong))
+    assert {(point.what, point.side) for point in hit} == {(p.what, p.side) for p in points}
+
+
+def _report(hit: set[Point], points: Sequence[Point]) -> str:
+    """Return how many of each kind of points were hit."""
+    every = Counter(point.what.split()[0] for point in points)
+    found = Counter(point.what.split()[0] for point in hit)
+    lines = [f"{what}: {found[what]} of {count}" for what, count in sorted(every.items())]
+    return "\n".join([f"killed at {len(hit)} of {len(points)} points", *lines, ""])

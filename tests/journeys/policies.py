@@ -1,0 +1,213 @@
+"""The policies of the journeys: times short enough to wait for."""
+
+from hashlib import sha256
+
+SECRET = "correct horse"
+OTHER_SECRET = "battery staple"
+
+_BUNDLES = """\
+version: 1
+bundles:
+  read:
+    title: Read billing
+    scopes:
+      invoices:read: Read invoices
+      refunds:read: Read refunds
+      customers:read: See customers
+    resource: https://billing.example
+    environment: production
+    access: read
+    risk: medium
+    owner: security
+    channel: "#access-requests"
+    max_duration: 1h
+    default_duration: 30m
+  refund:
+    title: Refund customers
+    scopes: [refunds:write]
+    resource: https://billing.example
+    environment: production
+    access: write
+    risk: medium
+    owner: security
+    channel: "#access-requests"
+    max_duration: 1h
+    default_duration: 30m
+    reason_min: 20
+    ticket: {pattern: "BILL-[0-9]+", example: BILL-7}
+  hasty:
+    title: Decide quickly
+    scopes: [logs:read]
+    environment: staging
+    access: read
+    risk: low
+    owner: security
+    channel: "#access-requests"
+    max_duration: 1h
+    default_duration: 30m
+  crowded:
+    title: Ask everybody
+    scopes: [logs:read]
+    environment: staging
+    access: read
+    risk: low
+    owner: security
+    channel: "#access-requests"
+    max_duration: 1h
+    default_duration: 30m
+  logs:
+    title: Read logs
+    scopes: [logs:read]
+    environment: staging
+    access: read
+    risk: low
+    owner: security
+    channel: "#access-requests"
+    max_duration: 1h
+    default_duration: 30m
+  never:
+    title: Read everything
+    scopes: [everything:read]
+    environment: production
+    access: read
+    risk: high
+    owner: security
+    channel: "#access-requests"
+    max_duration: 1h
+    default_duration: 30m
+  pair:
+    title: Deploy in a pair
+    scopes: [ci:deploy]
+    environment: production
+    access: write
+    risk: medium
+    owner: security
+    channel: "#deploy-approvals"
+    max_duration: 1h
+    default_duration: 30m
+  staged:
+    title: Export customers
+    scopes: [customers:export]
+    environment: production
+    access: read
+    risk: critical
+    owner: security
+    channel: "#security-approvals"
+    max_duration: 1h
+    default_duration: 30m
+  vault:
+    title: Open the vault
+    scopes: [vault:read]
+    resource: https://billing.example
+    environment: production
+    access: read
+    risk: high
+    owner: security
+    channel: "#access-requests"
+    max_duration: 1h
+    default_duration: 30m
+    delivery: reveal
+  hidden:
+    title: Work in hiding
+    scopes: [logs:read]
+    environment: staging
+    access: read
+    risk: low
+    owner: security
+    channel: "#hidden"
+    max_duration: 1h
+    default_duration: 30m
+  partners:
+    title: Work with partners
+    scopes: [logs:read]
+    environment: staging
+    access: read
+    risk: low
+    owner: security
+    channel: "#partners"
+    max_duration: 1h
+    default_duration: 30m
+"""
+
+_GROUPS = """\
+version: 1
+groups:
+  engineers: {usergroup: S0ENGINEERS}
+  security: {usergroup: S0SECURITY}
+  crowd: {usergroup: S0CROWD}
+  leads: {users: [U0BEN, U0CLEO, U0DAN]}
+"""
+
+_RULES = """\
+version: 1
+chains:
+  one-lead:
+    expire_after: 10m
+    stages: [{name: lead, approvers: [leads]}]
+  anybody:
+    expire_after: 10m
+    stages: [{name: anybody, approvers: [crowd]}]
+  quickly:
+    expire_after: 2s
+    stages: [{name: lead, approvers: [leads]}]
+  two-leads:
+    expire_after: 10m
+    stages: [{name: leads, approvers: [leads], quorum: 2}]
+  lead-then-security:
+    expire_after: 10m
+    stages:
+      - {name: lead, approvers: [leads]}
+      - {name: guard, approvers: [security]}
+rules:
+  - id: by-a-lead
+    bundles: {name: [read, refund]}
+    requesters: [engineers]
+    decision: require
+    chain: one-lead
+  - id: by-anybody
+    bundles: {name: [crowded]}
+    requesters: [engineers]
+    decision: require
+    chain: anybody
+  - id: in-two-seconds
+    bundles: {name: [hasty]}
+    requesters: [engineers]
+    decision: require
+    chain: quickly
+  - id: at-once
+    bundles: {name: [logs, vault, hidden, partners]}
+    requesters: [engineers]
+    decision: auto_approve
+  - id: no-way
+    bundles: {name: [never]}
+    decision: deny
+    note: Ask for less.
+  - id: by-two
+    bundles: {name: [pair]}
+    requesters: [engineers]
+    decision: require
+    chain: two-leads
+  - id: by-both
+    bundles: {name: [staged]}
+    requesters: [engineers]
+    decision: require
+    chain: lead-then-security
+"""
+
+_CLIENTS = f"""\
+version: 1
+clients:
+  billing-api:
+    secret_sha256: {sha256(SECRET.encode()).hexdigest()}
+    resources: [https://billing.example]
+  logs-api:
+    secret_sha256: {sha256(OTHER_SECRET.encode()).hexdigest()}
+    resources: [https://logs.example]
+"""
+
+FILES = {
+    "bundles.yaml": _BUNDLES,
+    "groups.yaml": _GROUPS,
+    "rules.yaml": _RULES,
+    "clients.yaml": _CLIENTS,
+}

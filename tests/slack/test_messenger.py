@@ -1,0 +1,184 @@
+from datetime import UTC, datetime
+
+import aiohttp
+import pytest
+
+from bot.core import events as e
+from bot.core.errors import Busy, Unavailable
+from bot.core.request import replay
+from bot.sandbox.client import Acme
+from bot.slack.api import SlackApi
+from bot.slack.directory import SlackDirectory, find_home
+from bot.slack.messenger import CARD, LINES, LINES_AT_ONCE, SlackMessenger
+from bot.telemetry import MemoryMetrics
+from bot.usecases.secret import Secret
+from tests.builders import REQUEST, T0, requested
+from tests.contracts.messenger_contract import (
+    ANNA,
+    ASKED,
+    GRANTED,
+    REVOKED,
+    TOKEN,
+    Message,
+    MessengerContract,
+    Room,
+    a_story,
+    show,
+)
+from tests.sandbox.parts import BOT_TOKEN, a_sandbox
+
+WRITES = ("chat.postMessage", "chat.update")
+
+
+class FragileApi(SlackApi):
+    """Tells Slack to fail when it comes to the call number `fatal`, from 1."""
+
+    acme = None
+    fatal = 0
+
+    async def write(self, method, **args):
+        if method in WRITES:
+            self.fatal -= 1
+            if self.fatal == 0:
+                await self.acme.fails(method, status=500)
+        return await super().write(method, **args)
+
+
+@pytest.fixture
+async def slack():
+    """The stand-in, its people, and a messenger."""
+    async with (
+        a_sandbox() as sandbox,
+        Acme(sandbox.url) as acme,
+        aiohttp.ClientSession() as session,
+    ):
+        api = FragileApi(
+            Secret(BOT_TOKEN), base_url=sandbox.api_url, session=session, metrics=MemoryMetrics()
+        )
+        api.acme = acme
+        directory = SlackDirectory(api, await find_home(api), now=lambda: datetime.now(UTC))
+        yield sandbox, acme, SlackMessenger(api, directory)
+        assert await acme.violations() == []
+
+
+def without_ids(blocks):
+    return [{key: block[key] for key in block if key != "block_id"} for block in blocks]
+
+
+@pytest.fixture
+def room(slack):
+    sandbox, acme, messenger = slack
+
+    async def messages():
+        return [
+            Message(
+                channel=each.channel,
+                ts=each.ts,
+                text=f"{each.text} {without_ids(each.blocks)}",
+                thread=each.thread_ts or "",
+            )
+            for channel in ("C0ACCESS", "D0ANNA")
+            for each in sandbox.workspace.visible_messages("U0ANNA", channel)
+        ]
+
+    async def fail_at(number):
+        messenger._api.fatal = number
+
+    async def calls():
+        return sum([len(await acme.calls(method)) for method in WRITES])
+
+    return Room(
+        messenger=messenger,
+        channel="C0ACCESS",
+        direct="D0ANNA",
+        messages=messages,
+        fail_at=fail_at,
+        calls=calls,
+    )
+
+
+class TestSlackMessenger(MessengerContract): ...
+
+
+def a_refusal(number):
+    return e.Refused(request=REQUEST, at=T0, by=ANNA, move="approve", why=f"no, {number} times no")
+
+
+async def test_what_must_wait_raises_how_long(slack):
+    _, acme, messenger = slack
+    await acme.fails("chat.postMessage", retry_after_s=7)
+    with pytest.raises(Busy) as caught:
+        async for _ in messenger.show(a_story(), {}):
+            pass
+    assert caught.value.wait_s == 7
+
+
+async def test_a_channel_that_is_gone_does_not_keep_the_requesters_messages_back(room):
+    receipts = {}
+    asked = requested(by=ANNA, channel="#no-such-channel")
+    with pytest.raises(Unavailable, match="#no-such-channel"):
+        await show(room, a_story(asked), receipts)
+    assert list(receipts) == ["dm:0"]
+
+
+async def test_a_closed_account_does_not_keep_the_thread_back(room, slack):
+    _, acme, _ = slack
+    await acme.becomes("Anna", "deactivated")
+    receipts = {}
+    await show(room, a_story(), receipts)
+    assert set(receipts) == {CARD, LINES}
+
+
+async def test_a_message_that_was_deleted_is_posted_anew(room, slack):
+    sandbox, _, _ = slack
+    receipts = {}
+    await show(room, a_story(), receipts)
+    old = receipts[CARD]
+    sandbox.workspace.delete(sandbox.workspace.message(old.channel, old.ts))
+    await show(room, a_story(*GRANTED, REVOKED), receipts)
+    assert receipts[CARD].ts != old.ts
+    assert sandbox.workspace.message(receipts[CARD].channel, receipts[CARD].ts) is not None
+
+
+async def test_many_lines_go_out_in_few_messages_and_each_is_told_once(room):
+    history = (ASKED, *(a_refusal(number) for number in range(3 * LINES_AT_ONCE)))
+    receipts = {}
+    await show(room, a_story(*history), receipts)
+    assert receipts[LINES].digest == str(len(history))
+    replies = [each.text for each in await room.messages() if each.thread]
+    assert len(replies) == 4
+    for number in range(3 * LINES_AT_ONCE):
+        assert sum(f"no, {number} times no" in text for text in replies) == 1
+
+
+async def test_a_lost_answer_in_the_thread_doubles_one_message_at_most(room, slack):
+    _, acme, _ = slack
+    receipts = {}
+    await show(room, a_story(), receipts)
+    await acme.fails("chat.postMessage", drop="after")
+    story = a_story(ASKED, a_refusal(1))
+    with pytest.raises(Unavailable):
+        await show(room, story, receipts)
+    await show(room, story, receipts)
+    await show(room, story, receipts)
+    told = [each for each in await room.messages() if "no, 1 times no" in each.text]
+    assert len(told) == 2
+
+
+async def test_a_copy_of_a_card_loses_its_buttons(slack):
+    sandbox, _, messenger = slack
+    twin = sandbox.workspace.post("C0ACCESS", text="a card", blocks=[])
+    await messenger.retire(replay((ASKED,)), channel="C0ACCESS", ts=twin.ts)
+    retired = sandbox.workspace.message("C0ACCESS", twin.ts)
+    assert REQUEST in retired.text
+    assert "actions" not in {block["type"] for block in retired.blocks}
+
+
+async def test_a_message_with_a_token_does_not_tell_it_in_its_notification(room, slack):
+    receipts = {}
+    await show(room, a_story(*GRANTED, token=TOKEN), receipts)
+    sandbox, _, _ = slack
+    stands = receipts["token:1"]
+    message = sandbox.workspace.message(stands.channel, stands.ts)
+    assert TOKEN in str(message.blocks)
+    assert TOKEN not in message.text

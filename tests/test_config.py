@@ -1,0 +1,151 @@
+from dataclasses import asdict, fields
+from pathlib import Path
+
+import pytest
+
+from bot.config import Settings, read_settings
+from bot.core.errors import Misconfigured
+from bot.usecases.secret import Secret
+
+BOT, APP, SIGNING = "xoxb-hush-1", "xapp-hush-2", "hush-3"
+REDIS = "rediss://jit:hush-4@redis.example:6380/0"
+FULL = {
+    "SLACK_BOT_TOKEN": BOT,
+    "SLACK_SIGNING_SECRET": SIGNING,
+    "REDIS_URL": REDIS,
+    "JIT_ISSUER": "https://jit.example",
+    "JIT_KEYS": "/run/keys",
+}
+
+
+def problems(env: dict[str, str], **options) -> list[str]:
+    with pytest.raises(Misconfigured) as caught:
+        read_settings(env, **options)
+    return list(caught.value.problems)
+
+
+def test_what_is_needed_is_enough_and_the_rest_has_defaults() -> None:
+    settings = read_settings(FULL)
+    assert settings == Settings(
+        bot_token=Secret(BOT),
+        signing_secret=Secret(SIGNING),
+        app_token=None,
+        slack_api="https://slack.com/api/",
+        redis_url=Secret(REDIS),
+        issuer="https://jit.example",
+        resource="https://jit.example",
+        policies=Path("policies"),
+        keys=Path("/run/keys"),
+        host="0.0.0.0",
+        port=3000,
+        log_level="info",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "field", "read"),
+    [
+        ("SLACK_APP_TOKEN", APP, "app_token", Secret(APP)),
+        ("SLACK_API_URL", "http://127.0.0.1:8080/api", "slack_api", "http://127.0.0.1:8080/api/"),
+        ("SLACK_API_URL", "https://slack.example/api/", "slack_api", "https://slack.example/api/"),
+        ("REDIS_URL", "redis://localhost", "redis_url", Secret("redis://localhost")),
+        ("REDIS_URL", "unix:///run/redis.sock", "redis_url", Secret("unix:///run/redis.sock")),
+        ("JIT_ISSUER", "https://jit.example/team/", "issuer", "https://jit.example/team"),
+        ("JIT_ISSUER", "http://localhost:3000", "issuer", "http://localhost:3000"),
+        ("JIT_ISSUER", "http://[::1]:3000", "issuer", "http://[::1]:3000"),
+        ("JIT_RESOURCE", "https://api.example/", "resource", "https://api.example/"),
+        ("JIT_POLICIES", "/etc/jit", "policies", Path("/etc/jit")),
+        ("JIT_KEYS", " keys ", "keys", Path("keys")),
+        ("HOST", "127.0.0.1", "host", "127.0.0.1"),
+        ("PORT", "65535", "port", 65535),
+        ("PORT", "0", "port", 0),
+        ("JIT_LOG", "DEBUG", "log_level", "debug"),
+        ("JIT_LOG", "", "log_level", "info"),
+    ],
+)
+def test_each_variable_is_read(name: str, value: str, field: str, read: object) -> None:
+    assert getattr(read_settings({**FULL, name: value}), field) == read
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SLACK_BOT_TOKEN", "xoxp-hush"),
+        ("SLACK_BOT_TOKEN", " "),
+        ("SLACK_APP_TOKEN", "xoxb-hush"),
+        ("REDIS_URL", "localhost:6379/hush"),
+        ("REDIS_URL", "http://hush.example"),
+        ("JIT_ISSUER", "jit.example"),
+        ("JIT_ISSUER", "http://jit.example"),
+        ("JIT_ISSUER", "http://127.0.0.1.example"),
+        ("JIT_ISSUER", "ftp://jit.example"),
+        ("JIT_ISSUER", "https://"),
+        ("JIT_ISSUER", "https://[::1"),
+        ("JIT_ISSUER", "https://jit.example:99999"),
+        ("JIT_ISSUER", "https://jit.example:port"),
+        ("JIT_ISSUER", "https://jit.example/?a=1"),
+        ("JIT_ISSUER", "https://jit.example/?"),
+        ("JIT_ISSUER", "https://jit.example/#a"),
+        ("JIT_ISSUER", "https://jit:hush@jit.example"),
+        ("JIT_ISSUER", "https://@jit.example"),
+        ("JIT_ISSUER", "https://jit .example"),
+        ("JIT_ISSUER", "https://j\u0456t.example"),
+        ("JIT_ISSUER", "https://jit.example\t/a"),
+        ("JIT_RESOURCE", "http://api.example"),
+        ("JIT_RESOURCE", "api"),
+        ("SLACK_API_URL", "http://slack.example/api"),
+        ("PORT", "65536"),
+        ("PORT", "-1"),
+        ("PORT", "3000.5"),
+        ("PORT", "\u0663"),
+        ("PORT", "9" * 5000),
+        ("JIT_LOG", "verbose"),
+    ],
+)
+def test_a_wrong_value_is_named_and_no_secret_is_quoted(name: str, value: str) -> None:
+    [problem] = problems({**FULL, name: value})
+    assert problem.startswith(name)
+    assert "hush" not in problem
+
+
+def test_all_problems_are_listed_at_once() -> None:
+    found = problems({"PORT": "http", "JIT_LOG": "loud", "SLACK_API_URL": "x"})
+    for name in (
+        "SLACK_BOT_TOKEN",
+        "SLACK_SIGNING_SECRET",
+        "REDIS_URL",
+        "JIT_KEYS",
+        "JIT_ISSUER",
+        "PORT",
+        "JIT_LOG",
+        "SLACK_API_URL",
+    ):
+        assert sum(name in problem for problem in found) == 1, name
+    assert len(found) == 8
+
+
+def test_an_embedded_server_needs_neither_address_nor_keys() -> None:
+    env = {"SLACK_BOT_TOKEN": BOT, "SLACK_SIGNING_SECRET": SIGNING, "PORT": "4000"}
+    settings = read_settings(env, embedded=Path("state"))
+    assert not settings.redis_url
+    assert settings.keys == Path("state/keys")
+    assert settings.issuer == settings.resource == "http://127.0.0.1:4000"
+    told = read_settings({**env, **FULL}, embedded=Path("state"))
+    assert (told.keys, told.issuer) == (Path("/run/keys"), "https://jit.example")
+    assert problems({}, embedded=Path("state"))[0].startswith("SLACK_BOT_TOKEN")
+
+
+def test_socket_mode_needs_no_signing_secret() -> None:
+    env = {name: value for name, value in FULL.items() if name != "SLACK_SIGNING_SECRET"}
+    [problem] = problems(env)
+    assert "SLACK_APP_TOKEN" in problem
+    settings = read_settings({**env, "SLACK_APP_TOKEN": APP})
+    assert (settings.signing_secret, settings.app_token) == (None, Secret(APP))
+
+
+def test_secrets_are_not_printed_with_the_settings() -> None:
+    settings = read_settings({**FULL, "SLACK_APP_TOKEN": APP})
+    assert "hush" not in repr(settings) + str(settings)
+    assert sum(isinstance(getattr(settings, each.name), Secret) for each in fields(settings)) == 4
+    with pytest.raises(TypeError, match="not copied"):
+        asdict(settings)
