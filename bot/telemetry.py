@@ -1,5 +1,6 @@
 """What operators see: JSON log lines without secrets, and Prometheus metrics."""
 
+import json
 import logging
 import math
 import re
@@ -7,7 +8,6 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
 from types import TracebackType
 from typing import Any, Final, TextIO
 
@@ -21,8 +21,11 @@ from bot.usecases.secret import REDACTED
 # Names whose values are never written, at the end of a key so that `token_type` may pass.
 _SECRET_NAME: Final = r"(?:token|secret|password|authorization|signature|cookie|private_key)s?"  # noqa: S105  names, not values
 _SECRET_KEY: Final = re.compile(rf".*{_SECRET_NAME}", re.IGNORECASE | re.DOTALL)
-# Every text that one of the patterns below changes has one of these in it; most have none.
-_HINT: Final = re.compile(rf"(?i)eyJ|xox|xapp|-----|hooks\.slack|bearer|basic|://|{_SECRET_NAME}")
+# Every line that a name or a pattern below changes has one of these in it; most have none.
+_HINTS: Final = (
+    *("eyj", "xox", "xapp", "-----", "hooks.slack", "bearer", "basic", "://"),
+    *("token", "secret", "password", "authorization", "signature", "cookie", "private_key"),
+)
 
 # Tried in this order on every text, also on the text of exceptions. Each runs in linear time.
 _SECRET_TEXTS: Final = (
@@ -53,6 +56,7 @@ _CHATTY: Final = ("slack_bolt", "slack_sdk", "aiohttp", "asyncio")
 # Bolt puts the payload behind these words: "Unhandled request ({...})", with advice after it.
 _BOLT_PAYLOAD: Final = re.compile(r"(request) \(.*", re.DOTALL)
 _FIRST: Final = ("timestamp", "level", "event", "logger")
+_JSON: Final = json.JSONEncoder(default=str)
 
 
 def configure_logging(level: str, stream: TextIO) -> None:
@@ -72,9 +76,7 @@ def configure_logging(level: str, stream: TextIO) -> None:
     ]
     last: list[Processor] = [
         structlog.processors.format_exc_info,
-        redact,
-        _in_order,
-        structlog.processors.JSONRenderer(),
+        _line,
     ]
     handler = _Handler(stream)
     handler.addFilter(_may_pass)
@@ -97,10 +99,17 @@ def configure_logging(level: str, stream: TextIO) -> None:
     sys.excepthook = _crashed
 
 
-def redact(_logger: WrappedLogger, _method: str, event_dict: EventDict) -> EventDict:
-    """Return the event without anything that looks like, or is called, a secret."""
-    cleaned: EventDict = _clean(event_dict)
-    return cleaned
+def _line(_logger: WrappedLogger, _method: str, event_dict: EventDict) -> str:
+    """Return the event as one line, without anything that looks like, or is called, a secret."""
+    ordered = _in_order(event_dict)
+    try:
+        line = _JSON.encode(ordered)
+    except (TypeError, ValueError):
+        return _JSON.encode(_clean(ordered))  # it holds what JSON has no word for
+    lower = line.lower()
+    if any(hint in lower for hint in _HINTS):
+        return _JSON.encode(_clean(ordered))
+    return line
 
 
 def _clean(value: Any) -> Any:
@@ -109,9 +118,8 @@ def _clean(value: Any) -> Any:
             return value
         case Mapping():
             return {
-                name: REDACTED if secret else _clean(inner)
+                scrubbed(str(key)): REDACTED if _SECRET_KEY.fullmatch(str(key)) else _clean(inner)
                 for key, inner in value.items()
-                for name, secret in [_named(str(key))]
             }
         case list() | tuple() | set() | frozenset():
             return [_clean(inner) for inner in value]
@@ -119,22 +127,14 @@ def _clean(value: Any) -> Any:
             return scrubbed(str(value))
 
 
-@lru_cache(maxsize=1000)
-def _named(key: str) -> tuple[str, bool]:
-    """Return how a field is called in the log, and whether its value is a secret."""
-    return scrubbed(key), _SECRET_KEY.fullmatch(key) is not None
-
-
 def scrubbed(text: str) -> str:
     """Return `text` with everything that looks like a secret replaced."""
-    if _HINT.search(text) is None:
-        return text
     for pattern, instead in _SECRET_TEXTS:
         text = pattern.sub(instead, text)
     return text
 
 
-def _in_order(_logger: WrappedLogger, _method: str, event_dict: EventDict) -> EventDict:
+def _in_order(event_dict: EventDict) -> EventDict:
     names = [name for name in _FIRST if name in event_dict]
     names += sorted(event_dict.keys() - names)
     return {name: event_dict[name] for name in names}

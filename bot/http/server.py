@@ -69,6 +69,10 @@ class HttpParts:
     metrics: Metrics
 
 
+# From here on a status is an error.
+_REFUSED: Final = 400
+
+
 def make_app(parts: HttpParts) -> web.Application:
     """Return the application."""
     oauth = OAuth(parts.tokens, clients=parts.clients, jwks=parts.jwks, metrics=parts.metrics)
@@ -134,9 +138,9 @@ def _edge(metrics: Metrics) -> Middleware:
         resource = request.match_info.route.resource
         route = resource.canonical if resource is not None else "none"
         metrics.count("jit_http_requests_total", route=route, status=str(response.status))
-        tell = log.debug if route in _TOLD_ELSEWHERE else log.info
-        took_ms = round((now_s() - began_s) * 1000, 1)
-        tell("http.request", route=route, status=response.status, ms=took_ms)
+        if route not in _TOLD_ELSEWHERE or response.status >= _REFUSED:
+            took_ms = round((now_s() - began_s) * 1000, 1)
+            log.info("http.request", route=route, status=response.status, ms=took_ms)
         return response
 
     return edge

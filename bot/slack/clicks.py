@@ -112,7 +112,7 @@ class Clicks:
         Raises:
             BotError: It could not be done.
         """
-        if click.action not in _ON_CARDS:
+        if click.action not in _ON_CARDS or not click.held:
             return
         id_, _ = read_button(click.value)
         card = (await self._receipts.of(id_)).get(CARD)

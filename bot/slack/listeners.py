@@ -1,25 +1,28 @@
-"""Every Bolt registration: acknowledge, read, call one use case, answer. No rules.
+"""All that Slack sends: acknowledge, read, call one use case, answer. No rules.
 
-There is one listener for each kind of payload, because Bolt prepares a full set of arguments for
-each one that it tries. What changes state is stored before Slack is answered; messages follow.
+This is the last of Bolt's middlewares rather than a set of its listeners, because Bolt prepares a
+full set of arguments for each listener that it tries. What changes state is stored before Slack is
+answered; messages follow.
 """
 
 import asyncio
-import re
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from time import perf_counter
 from typing import Any, Final, TypeVar
 
 import structlog
 from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.middleware.async_middleware import AsyncMiddleware
+from slack_bolt.request.async_request import AsyncBoltRequest
+from slack_bolt.response import BoltResponse
 
 from bot.core.errors import BotError, OutcomeUnknown
-from bot.core.identity import Actor, RequestId, request_id
+from bot.core.identity import Actor, request_id
 from bot.slack.api import SlackApi
 from bot.slack.clicks import Clicks
 from bot.slack.directory import Home, SlackDirectory
-from bot.slack.payloads import Body, Click, Typed, read_click, read_submission, read_typed
+from bot.slack.payloads import Body, Click, read_click, read_submission, read_typed
 from bot.slack.problems import FAULT, answer_to
 from bot.slack.submissions import Submissions, fault_in, problem_in
 from bot.slack.typed import Commands
@@ -32,12 +35,10 @@ log = structlog.get_logger()
 # Slack shows an error after 3 s (see `api.READ_WITHIN_S`); ours comes first, and says more.
 ANSWER_WITHIN_S: Final = 2.7
 
-_ANY: Final = re.compile(".*")
-
 T = TypeVar("T")
 
 
-class Listeners:
+class Listeners(AsyncMiddleware):
     """What Slack sends, answered.
 
     Args:
@@ -63,30 +64,42 @@ class Listeners:
         self._metrics = metrics
         self._after = after
 
-    def register(self, app: AsyncApp) -> None:
-        """Make `app` bring everything here."""
-        app.command(_ANY)(self.command)
-        app.action(_ANY)(self.action)
-        app.view(_ANY)(self.view)
-        app.event(_ANY)(self.event)
+    async def async_process(
+        self,
+        *,
+        req: AsyncBoltRequest,
+        resp: BoltResponse,  # noqa: ARG002  Bolt's name
+        next: Callable[[], Awaitable[BoltResponse]],  # noqa: A002  Bolt's name
+    ) -> BoltResponse | None:
+        """Answer one payload; what this app has not asked for goes on to Bolt's 404."""
+        match req.body:
+            case {"command": str()}:
+                return await self._command(req.body)
+            case {"type": "block_actions"}:
+                return await self._click(req.body)
+            case {"type": "view_submission"}:
+                return await self._form(req.body)
+            case {"type": "view_closed"}:
+                return await _acknowledge()
+            case {"type": "event_callback", "event": event}:
+                return await self._event(event)
+            case _:
+                return await next()
 
-    async def command(self, ack: AsyncAck, body: Body) -> None:
-        """Answer a slash command."""
+    async def _command(self, body: Body) -> BoltResponse:
         typed = read_typed(body)
         try:
             answer = await self._told("command", typed.by, self._commands.answer(typed))
         except BotError as problem:
-            await ack(text=answer_to(problem, request=_opened_by(typed)))
+            return await _acknowledge(text=answer_to(problem, request=request_id(typed.delivery)))
         except Exception:  # the person gets an answer whatever happened  # noqa: BLE001
-            await ack(text=FAULT)
-        else:
-            if answer is None:
-                await ack()
-            else:
-                await ack(text=answer.text, blocks=answer.blocks)
+            return await _acknowledge(text=FAULT)
+        if answer is None:
+            return await _acknowledge()
+        return await _acknowledge(text=answer.text, blocks=answer.blocks)
 
-    async def action(self, ack: AsyncAck, body: Body) -> None:
-        """Answer a click; the answer follows the acknowledgement, which can carry none."""
+    async def _click(self, body: Body) -> BoltResponse:
+        """Acknowledge a click; what is to be told follows, as the acknowledgement carries none."""
         click = read_click(body)
         try:
             answer = await self._told("click", click.by, self._clicks.answer(click))
@@ -94,8 +107,8 @@ class Listeners:
             answer = answer_to(problem)
         except Exception:  # as above  # noqa: BLE001
             answer = FAULT
-        await ack()
         self._after.spawn(self._follow(click, answer))
+        return await _acknowledge()
 
     async def _follow(self, click: Click, answer: str) -> None:
         try:
@@ -107,8 +120,7 @@ class Listeners:
         except BotError as problem:
             log.warning("slack.answer_lost", action=click.action, code=problem.code)
 
-    async def view(self, ack: AsyncAck, body: Body) -> None:
-        """Answer a form."""
+    async def _form(self, body: Body) -> BoltResponse:
         form = read_submission(body)
         try:
             answer = await self._told("form", form.by, self._submissions.answer(form))
@@ -116,9 +128,9 @@ class Listeners:
             answer = problem_in(form, problem)
         except Exception:  # as above  # noqa: BLE001
             answer = fault_in(form)
-        await ack(**answer)
+        return await _acknowledge(**answer)
 
-    async def event(self, event: Body) -> None:
+    async def _event(self, event: Body) -> BoltResponse:
         """Forget what is no longer true."""
         match event:
             case {"type": "user_change", "user": {"id": str(user)}}:
@@ -126,7 +138,8 @@ class Listeners:
             case {"type": "subteam_members_changed", "subteam_id": str(usergroup)}:
                 self._directory.forget_members(usergroup)
             case _:
-                return
+                pass
+        return await _acknowledge()
 
     async def _told(self, kind: str, by: Actor, work: Awaitable[T]) -> T:
         """Return what `work` does, in time; one log line tells how it went."""
@@ -150,8 +163,9 @@ class Listeners:
             log.info("slack.handled", kind=kind, by=str(by), outcome=outcome, took_ms=took_ms)
 
 
-def _opened_by(typed: Typed) -> RequestId:
-    return request_id(typed.delivery)
+async def _acknowledge(**told: Any) -> BoltResponse:
+    """Return Slack's acknowledgement, with what it shows or does."""
+    return await AsyncAck()(**told)  # type: ignore[no-untyped-call]  # theirs
 
 
 def make_bolt(
@@ -181,5 +195,5 @@ def make_bolt(
         attaching_function_token_enabled=False,
         attaching_conversation_kwargs_enabled=False,
     )
-    listeners.register(app)
+    app.use(listeners)
     return app

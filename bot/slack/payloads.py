@@ -22,6 +22,7 @@ class Click:
     Attributes:
         delivery: The same for the same click however often it is delivered.
         channel, ts: The message it was made in; "" in a view.
+        held: Whether that message, as Slack has it, holds this very button.
         view: The view it was made in.
     """
 
@@ -33,6 +34,7 @@ class Click:
     response_url: str
     channel: str
     ts: str
+    held: bool
     view: Body | None
 
 
@@ -92,7 +94,18 @@ def read_click(body: Body) -> Click:
         response_url=body.get("response_url") or "",
         channel=str(container.get("channel_id") or ""),
         ts=str(container.get("message_ts") or ""),
+        held=_holds(body.get("message") or {}, action),
         view=body.get("view"),
+    )
+
+
+def _holds(message: Body, action: Body) -> bool:
+    """Return whether the button of `action` stands in `message`, with the same value."""
+    button = (action["action_id"], action.get("value"))
+    return any(
+        button == (each.get("action_id"), each.get("value"))
+        for block in message.get("blocks") or ()
+        for each in block.get("elements") or ()
     )
 
 

@@ -152,6 +152,7 @@ class House:
             for job, late_s in (await self.due()).items():
                 if min(late_s, since_s) > LATE_AT_MOST_S:
                     self.too_late.append(f"{job} is due for {late_s:.1f} s, {since_s:.1f} s up")
+                    self.trap.note(self.too_late[-1])
             if self.bot.is_gone:
                 self.too_late.append("the bot ended by itself")
                 return
@@ -224,8 +225,8 @@ async def a_house(folder: Path, keys: Path, points: Iterable[Point]) -> AsyncIte
         )
         bot.start()
         stack.callback(bot.end)
-        watching = asyncio.create_task(house.watch())
-        stack.callback(watching.cancel)
-        yield house
-        if watching.done():
-            watching.result()
+        stack.callback(lambda: (folder / "diary").write_text("\n".join(trap.diary), "utf-8"))
+        async with asyncio.TaskGroup() as together:
+            watching = together.create_task(house.watch())
+            yield house
+            watching.cancel()

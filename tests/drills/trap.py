@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TypeVar
 
@@ -37,11 +38,13 @@ class Trap:
 
     Attributes:
         passed: What passed, in order.
+        diary: The same, with deaths and times, for whoever looks into a failure.
         sprung: The points that the bot was killed at, in order.
     """
 
     def __init__(self, points: Iterable[Point], *, kill: Callable[[], Awaitable[None]]) -> None:
         self.passed: list[str] = []
+        self.diary: list[str] = []
         self.sprung: list[Point] = []
         self._set = set(points)
         self._counted: Counter[str] = Counter()
@@ -54,6 +57,7 @@ class Trap:
             Killed: The trap was set here.
         """
         self.passed.append(what)
+        self.note(what)
         self._counted[what] += 1
         number = self._counted[what]
         await self._spring(Point(what, number, Side.BEFORE))
@@ -61,9 +65,14 @@ class Trap:
         await self._spring(Point(what, number, Side.AFTER))
         return answer
 
+    def note(self, what: str) -> None:
+        """Write `what` into the diary."""
+        self.diary.append(f"{datetime.now(UTC):%H:%M:%S.%f} {what}")
+
     async def _spring(self, point: Point) -> None:
         if point in self._set:
             self._set.remove(point)
             self.sprung.append(point)
+            self.note(f"killed {point}")
             await self._kill()
             raise Killed

@@ -35,7 +35,8 @@ from bot.usecases.gate import Gate
 from bot.usecases.ports import CommitId
 from bot.usecases.requests import Requests
 from bot.usecases.tokens import Mint, Tokens
-from tests.builders import T0, requested
+from tests.builders import requested
+from tests.clocks import ManualClock
 
 ISSUER = "https://jit.example"
 SECRETS = {"billing-api": "correct horse", "deploy-api": "battery/staple", "odd id+": "100 %:ö&="}
@@ -58,17 +59,6 @@ CLIENTS = {
 def key(number: int) -> rsa.RSAPrivateKey:
     """Return one of a few keys; making one takes a while."""
     return rsa.generate_private_key(65537, 2048)
-
-
-class SetClock:
-    def __init__(self) -> None:
-        self.at = T0
-
-    def now(self):
-        return self.at
-
-    def agrees(self):
-        return True
 
 
 def basic(id_: str, secret: str | None = None) -> dict[str, str]:
@@ -162,7 +152,7 @@ def house_on(redis: Redis) -> House:
 
 
 def house_in_memory() -> House:
-    clock = SetClock()
+    clock = ManualClock()
     store = MemoryStore(clock.now)
     return House(
         ledger=MemoryLedger(store),

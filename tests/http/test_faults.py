@@ -151,17 +151,22 @@ async def test_a_malformed_request_is_told_without_its_content(written: io.Strin
 
 
 async def test_each_request_has_one_line_that_says_how_it_went(written: io.StringIO) -> None:
-    async with served(make_app(house_in_memory().parts())) as api:
+    house = house_in_memory()
+    async with served(make_app(house.parts())) as api:
         await ask(api, "x")
         await ask(api, "")
-        async with api.get(f"/{CANARY}"), api.get("/healthz"):
+        async with api.get(f"/{CANARY}"), api.get("/readyz"), api.post("/slack/events"):
+            pass
+        house.problems = ["something is wrong"]
+        async with api.get("/readyz"):
             pass
     lines = [json.loads(line) for line in written.getvalue().splitlines()]
     assert [(line["level"], line["route"], line["status"]) for line in lines] == [
         ("info", "/oauth/introspect", 200),
         ("info", "/oauth/introspect", 400),
         ("info", "none", 404),
-        ("debug", "/healthz", 200),
+        ("info", "/slack/events", 404),
+        ("info", "/readyz", 503),
     ]
     for line in lines:
         assert line["event"] == "http.request"

@@ -255,6 +255,15 @@ def test_comments_layout_the_order_of_keys_and_files_do_not_change_the_digest(tm
     assert load_policies(folder, default_resource=RESOURCE).policy.digest == plain
 
 
+def test_the_order_of_names_and_labels_does_not_change_the_digest(tmp_path):
+    first, second = "  engineers: {usergroup: S0ENGINEERS}\n", "  leads: {users: [U0BEN, U0CLEO]}\n"
+    turned = GROUPS.replace(first, "").replace(second, second + first)
+    assert turned.index("leads") < turned.index("engineers")
+    plain = loaded(tmp_path, bundles=bundle("labels: {a: x, b: y}")).policy.digest
+    other = loaded(tmp_path, bundles=bundle("labels: {b: y, a: x}"), groups=turned).policy.digest
+    assert other == plain
+
+
 def test_a_client_or_another_default_resource_does_not_change_the_digest(tmp_path):
     plain = loaded(tmp_path).policy.digest
     client = f"version: 1\nclients: {{api: {{secret_sha256: {SECRET}, resources: [https://a]}}}}\n"

@@ -92,6 +92,7 @@ def test_every_value_has_its_place_and_every_key_too():
 def test_a_byte_order_mark_and_windows_line_ends_are_no_trouble():
     source = read_source("f.yaml", b"\xef\xbb\xbfa: 1\r\nb: 2\r\n")
     assert source.content == {"a": 1, "b": 2}
+    assert source.place(("a",), at_key=True) == (1, 1)
     assert source.place(("b",)) == (2, 4)
 
 
@@ -167,6 +168,9 @@ def test_nesting_without_end_is_refused_soon(opening):
 
 
 def test_a_file_of_ten_megabytes_is_refused_by_its_size():
+    full = b"a: 1 #".ljust(MAX_BYTES, b"x")
+    assert read_source("f.yaml", full).content == {"a": 1}
+    assert refused(full + b"x") == ["f.yaml: the file is larger than 1 MB"]
     assert refused(b"# " + b"x" * 10_000_000) == ["f.yaml: the file is larger than 1 MB"]
 
 

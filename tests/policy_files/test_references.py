@@ -188,3 +188,9 @@ def test_what_a_file_that_is_no_yaml_may_declare_is_not_called_unknown(tmp_path)
         "p/bundles.yaml:8:11",
         "p/groups.yaml:2:1",
     ]
+
+
+def test_a_name_that_is_suggested_cannot_forge_a_line_of_the_log(tmp_path):
+    found = problems(tmp_path, groups='version: 1\ngroups: {"x\\n": {users: [U0BEN]}}\n')
+    assert "p/bundles.yaml:9:12: bundles.billing-read.owner: there is no group 'leads'" in found[0]
+    assert all(problem.isprintable() for problem in found)

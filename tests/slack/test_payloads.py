@@ -55,6 +55,17 @@ def test_a_click_tells_who_pressed_what_and_where():
     assert click.view is None
 
 
+@pytest.mark.parametrize(
+    ("action", "value", "held"),
+    [("approve", "R-1.2", True), ("deny", "R-1.2", False), ("approve", "R-2.2", False)],
+)
+def test_a_click_tells_whether_its_message_holds_that_button(action, value, held):
+    button = {"type": "button", "action_id": action, "value": value}
+    blocks = [{"type": "section"}, {"type": "actions", "elements": [button]}]
+    assert read_click(a_click(message={"blocks": blocks})).held is held
+    assert not read_click(a_click()).held
+
+
 def test_a_choice_in_a_view_has_no_message():
     view = {"id": "V1"}
     action = {"action_id": "choose_bundle", "selected_option": {"value": "read"}}
