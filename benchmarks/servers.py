@@ -20,9 +20,11 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.config import Settings, read_settings
+from bot.http.health import Report
 from bot.http.server import HttpParts, make_app, make_runner
 from bot.slack.directory import find_home
 from bot.slack.listeners import make_bolt
+from bot.slack.over_http import over_http
 from bot.store.redis import connect
 from bot.telemetry import configure_logging
 from bot.wiring import build, ground
@@ -127,12 +129,11 @@ async def bot(port: int, redis_url: str, slack_url: str, keys: str) -> None:
             parts.listeners,
             api=on.api,
             home=home,
-            signing_secret=settings.signing_secret,
             token=settings.bot_token,
         )
 
-        async def nothing() -> list[str]:
-            return []
+        async def nothing() -> Report:
+            return Report()
 
         async def metrics() -> tuple[bytes, str]:
             return on.metrics.render()
@@ -142,7 +143,7 @@ async def bot(port: int, redis_url: str, slack_url: str, keys: str) -> None:
                 tokens=parts.tokens,
                 clients=lambda: on.loaded.clients,
                 jwks=on.keyring.jwks,
-                slack=handler_of(bolt),
+                slack=over_http(bolt, settings.signing_secret),
                 ready=nothing,
                 render_metrics=metrics,
                 metrics=on.metrics,

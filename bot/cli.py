@@ -121,7 +121,8 @@ def clients_add(name: str, resources: tuple[str, ...]) -> None:
     }
     click.echo(f"client_id:     {name}\nclient_secret: {secret}\n")
     click.echo("# add this to policies/clients.yaml; the secret above is not shown again")
-    click.echo(yaml.safe_dump({"clients": {name: entry}}, sort_keys=False), nl=False)
+    text = yaml.safe_dump({"version": 1, "clients": {name: entry}}, sort_keys=False)
+    click.echo(text, nl=False)
 
 
 @main.command()

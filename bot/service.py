@@ -12,27 +12,24 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
 import structlog
 from aiohttp import web
-from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
 from slack_bolt.async_app import AsyncApp
-from slack_sdk.signature import SignatureVerifier
 
 from bot.config import Settings
 from bot.core.errors import Busy, Misconfigured, Unavailable
-from bot.http.server import HttpParts, SlackHandler, make_app, make_runner
+from bot.http.health import Report
+from bot.http.server import HttpParts, make_app, make_runner
 from bot.slack.api import SlackError
 from bot.slack.cache import Kept
 from bot.slack.directory import Home, find_home
 from bot.slack.listeners import make_bolt
-from bot.slack.payloads import is_signed
+from bot.slack.over_http import over_http
 from bot.slack.socket_mode import Socket
 from bot.store.redis import current_epoch
-from bot.usecases.secret import Secret
 from bot.wiring import Ground, Parts, build, ground
 
 log = structlog.get_logger()
@@ -96,7 +93,6 @@ async def running(
             api=on.api,
             home=parts.home,
             token=settings.bot_token,
-            signing_secret=settings.signing_secret,
         )
         socket = None
         if role.answers and settings.app_token is not None:
@@ -183,7 +179,7 @@ async def _serving(
             tokens=parts.tokens,
             clients=lambda: on.loaded.clients,
             jwks=on.keyring.jwks,
-            slack=_payloads(bolt, secret) if secret is not None else None,
+            slack=over_http(bolt, secret) if secret is not None else None,
             ready=health.report,
             render_metrics=health.metrics,
             metrics=on.metrics,
@@ -206,19 +202,6 @@ async def _serving(
         await runner.cleanup()
 
 
-def _payloads(bolt: AsyncApp, secret: Secret) -> SlackHandler:
-    """Return what answers Slack; Bolt would read a body before it looks who sent it."""
-    verifier = SignatureVerifier(secret.reveal())
-
-    async def handle(request: web.Request) -> web.StreamResponse:
-        if not is_signed(request.headers, await request.read(), verifier):
-            return web.Response(status=HTTPStatus.UNAUTHORIZED)
-        answer = await bolt.async_dispatch(await to_bolt_request(request))
-        return await to_aiohttp_response(answer)
-
-    return handle
-
-
 class _Health:
     """What operators are told.
 
@@ -232,7 +215,7 @@ class _Health:
         self._socket = socket
         self._channels = Kept(self._find_warnings, keep=REPORT_KEPT, now=on.clock.now)
 
-    async def report(self) -> Sequence[str]:
+    async def report(self) -> Report:
         """Return what is wrong, and what will be for some requests."""
         problems: list[str] = []
         try:
@@ -244,7 +227,7 @@ class _Health:
             problems.append("the clocks of Redis and this machine disagree: nothing is granted")
         if self._socket is not None and not await self._socket.client.is_connected():
             problems.append("Socket Mode is not connected")
-        return [*problems, *await self._channels.get("")]
+        return Report(problems=problems, warnings=await self._channels.get(""))
 
     async def _find_warnings(self, _: str) -> Sequence[str]:
         """Return why cards of some bundles could not be posted."""

@@ -50,9 +50,9 @@ class Stage:
 
     async def active(self, token: str) -> dict[str, Any]:
         """Return what the API of billing is told about `token` (RFC 7662)."""
-        auth = aiohttp.BasicAuth(API, self.secret)
+        headers = {"Authorization": aiohttp.encode_basic_auth(API, self.secret)}
         async with (
-            aiohttp.ClientSession(auth=auth) as session,
+            aiohttp.ClientSession(headers=headers) as session,
             session.post(f"{self.bot}/oauth/introspect", data={"token": token}) as answer,
         ):
             told: dict[str, Any] = await answer.json()

@@ -14,7 +14,7 @@ from typing import Any, Final, TextIO
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
-from structlog.typing import EventDict, Processor, WrappedLogger
+from structlog.typing import EventDict, WrappedLogger
 
 from bot.usecases.secret import REDACTED
 
@@ -57,6 +57,7 @@ _CHATTY: Final = ("slack_bolt", "slack_sdk", "aiohttp", "asyncio")
 _BOLT_PAYLOAD: Final = re.compile(r"(request) \(.*", re.DOTALL)
 _FIRST: Final = ("timestamp", "level", "event", "logger")
 _JSON: Final = json.JSONEncoder(default=str)
+_STAMP: Final = structlog.processors.TimeStamper(fmt="iso", utc=True)
 
 
 def configure_logging(level: str, stream: TextIO) -> None:
@@ -69,26 +70,17 @@ def configure_logging(level: str, stream: TextIO) -> None:
         level: debug, info, warning or error.
     """
     number = logging.getLevelNamesMapping()[level.upper()]
-    first: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
-    last: list[Processor] = [
-        structlog.processors.format_exc_info,
-        _line,
-    ]
     handler = _Handler(stream)
     handler.addFilter(_may_pass)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*first, structlog.stdlib.add_logger_name],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+            foreign_pre_chain=[structlog.stdlib.add_logger_name],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _line],
         )
     )
     # Our own lines do not take the way through logging, which costs five times as much.
     structlog.configure(
-        processors=[*first, *last],
+        processors=[_line],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.WriteLoggerFactory(file=stream),
     )
@@ -99,9 +91,12 @@ def configure_logging(level: str, stream: TextIO) -> None:
     sys.excepthook = _crashed
 
 
-def _line(_logger: WrappedLogger, _method: str, event_dict: EventDict) -> str:
+def _line(_logger: WrappedLogger, method: str, event_dict: EventDict) -> str:
     """Return the event as one line, without anything that looks like, or is called, a secret."""
-    ordered = _in_order(event_dict)
+    event_dict["level"] = method
+    ordered = _in_order(_STAMP(_logger, method, event_dict))
+    if "exc_info" in ordered:
+        ordered = structlog.processors.format_exc_info(_logger, method, ordered)
     try:
         line = _JSON.encode(ordered)
     except (TypeError, ValueError):

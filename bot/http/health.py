@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from aiohttp import hdrs, web
@@ -12,13 +13,27 @@ from bot.http.answers import answer
 READY_WITHIN_S: Final = 4.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What is wrong, a sentence each.
+
+    Attributes:
+        problems: Why this process cannot work; a balancer should send nothing here.
+        warnings: What will be refused until somebody mends it, such as a channel that the bot is
+            not in; the rest works.
+    """
+
+    problems: Sequence[str] = ()
+    warnings: Sequence[str] = ()
+
+
 class Health:
     """The endpoints for operators; see `HttpParts` for what they are made of."""
 
     def __init__(
         self,
         *,
-        ready: Callable[[], Awaitable[Sequence[str]]],
+        ready: Callable[[], Awaitable[Report]],
         render_metrics: Callable[[], Awaitable[tuple[bytes, str]]],
     ) -> None:
         self._ready = ready
@@ -32,12 +47,14 @@ class Health:
         """Answer what is wrong, with 503; with 200 if nothing is."""
         try:
             async with asyncio.timeout(READY_WITHIN_S):
-                problems = list(await self._ready())
+                report = await self._ready()
         except TimeoutError:
-            problems = [f"the checks did not end within {READY_WITHIN_S:.0f} seconds"]
-        if problems:
-            return answer({"status": "not ready", "problems": problems}, status=503)
-        return answer({"status": "ready", "problems": []})
+            late = f"the checks did not end within {READY_WITHIN_S:.0f} seconds"
+            report = Report(problems=[late])
+        told = {"problems": list(report.problems), "warnings": list(report.warnings)}
+        if report.problems:
+            return answer({"status": "not ready", **told}, status=503)
+        return answer({"status": "ready", **told})
 
     async def metrics(self, _: web.Request) -> web.Response:
         """Answer with the page for a scrape."""

@@ -5,7 +5,7 @@ No answer depends on the Host header: who we are is said by the settings alone.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -18,7 +18,7 @@ from aiohttp.typedefs import Handler, Middleware
 from bot.core.client import Client
 from bot.http.answers import answer_to
 from bot.http.forms import read_body
-from bot.http.health import Health
+from bot.http.health import Health, Report
 from bot.http.oauth import OAuth
 from bot.usecases.ports import Metrics
 from bot.usecases.tokens import Tokens
@@ -56,7 +56,7 @@ class HttpParts:
         clients: Returns the OAuth clients, by id.
         jwks: Returns the public keys (RFC 7517, section 5).
         slack: Answers Slack's payloads; None when they come over Socket Mode only.
-        ready: Returns what is wrong, a sentence each; nothing when all is well.
+        ready: Returns what is wrong.
         render_metrics: Measures what must be measured first; returns page and content type.
     """
 
@@ -64,7 +64,7 @@ class HttpParts:
     clients: Callable[[], Mapping[str, Client]]
     jwks: Callable[[], Mapping[str, Any]]
     slack: SlackHandler | None
-    ready: Callable[[], Awaitable[Sequence[str]]]
+    ready: Callable[[], Awaitable[Report]]
     render_metrics: Callable[[], Awaitable[tuple[bytes, str]]]
     metrics: Metrics
 

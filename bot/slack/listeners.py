@@ -1,6 +1,6 @@
 """All that Slack sends: acknowledge, read, call one use case, answer. No rules.
 
-This is the last of Bolt's middlewares rather than a set of its listeners, because Bolt prepares a
+This is one of Bolt's middlewares rather than a set of its listeners, because Bolt prepares a
 full set of arguments for each listener that it tries. What changes state is stored before Slack is
 answered; messages follow.
 """
@@ -168,13 +168,13 @@ async def _acknowledge(**told: Any) -> BoltResponse:
     return await AsyncAck()(**told)  # type: ignore[no-untyped-call]  # theirs
 
 
-def make_bolt(
-    listeners: Listeners, *, api: SlackApi, home: Home, token: Secret, signing_secret: Secret | None
-) -> AsyncApp:
-    """Return the Bolt app; without a signing secret it refuses everything that comes over HTTP.
+def make_bolt(listeners: Listeners, *, api: SlackApi, home: Home, token: Secret) -> AsyncApp:
+    """Return the Bolt app, which hands payloads over to `listeners`.
 
-    * `process_before_response`: else Bolt looks every 10 ms whether a listener has acknowledged.
-    * `authorize` of our own: else Bolt asks Slack (auth.test) in the first requests.
+    It checks no signatures: `over_http` does that before it, and Socket Mode has none.
+
+    * `before_authorize`: nothing here needs what Bolt would look up about the sender.
+    * `authorize` of our own, for the rest: else Bolt asks Slack (auth.test) in its first request.
     """
     known = AuthorizeResult(
         enterprise_id=home.enterprise or None,
@@ -187,13 +187,10 @@ def make_bolt(
     async def authorize(**_: Any) -> AuthorizeResult:
         return known
 
-    app = AsyncApp(
+    return AsyncApp(
         client=api.client,
+        before_authorize=listeners,
         authorize=authorize,
-        signing_secret=signing_secret.reveal() if signing_secret else "",
+        request_verification_enabled=False,
         process_before_response=True,
-        attaching_function_token_enabled=False,
-        attaching_conversation_kwargs_enabled=False,
     )
-    app.use(listeners)
-    return app

@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from slack_sdk.signature import SignatureVerifier
-
 from bot.core.identity import Actor, fingerprint, person
 
 Body = Mapping[str, Any]
@@ -56,18 +54,6 @@ class Typed:
     delivery: str
     text: str
     trigger: str
-
-
-def is_signed(headers: Mapping[str, str], body: bytes, verifier: SignatureVerifier) -> bool:
-    """Return whether Slack signed `body`, in the last five minutes.
-
-    Source: https://docs.slack.dev/authentication/verifying-requests-from-slack
-    """
-    stamp = headers.get("X-Slack-Request-Timestamp")
-    try:
-        return verifier.is_valid(body, stamp, headers.get("X-Slack-Signature"))
-    except (ValueError, TypeError):
-        return False  # its time is no number, or there are no letters where letters must be
 
 
 def read_typed(body: Body) -> Typed:

@@ -58,7 +58,7 @@ def problem_in(form: Submission, problem: BotError) -> Answer:
         return {"response_action": "errors", "errors": errors_for(problem, form.view)}
     opened = request_id(form.delivery) if form.form == Form.REQUEST else None
     text = answer_to(problem, request=opened)
-    if form.form == Form.REQUEST or isinstance(problem, Unavailable):
+    if form.form == Form.REQUEST or (form.form == Form.DENY and isinstance(problem, Unavailable)):
         # Sending the same form again is one request, however often it is recorded.
         kept = Invalid(f"{text} What you typed is still here", field="reason")
         return {"response_action": "errors", "errors": errors_for(kept, form.view)}

@@ -12,7 +12,7 @@ class SlackProxy:
     """Listens on a port of its own; an async context manager.
 
     Attributes:
-        posted: (channel, ts) of each message, with the life of the bot that posted it, from 0.
+        posted: (channel, ts) of each message.
     """
 
     def __init__(self, slack: str, trap: Trap) -> None:
@@ -20,7 +20,7 @@ class SlackProxy:
         self._trap = trap
         self._session: aiohttp.ClientSession
         self._runner: web.AppRunner
-        self.posted: dict[tuple[str, str], int] = {}
+        self.posted: set[tuple[str, str]] = set()
 
     @property
     def url(self) -> str:
@@ -51,13 +51,12 @@ class SlackProxy:
         }
 
         async def forward() -> web.Response:
-            life = len(self._trap.sprung)
             async with self._session.request(
                 request.method, f"{self._slack}{request.path_qs}", data=body, headers=headers
             ) as answer:
                 told = await answer.read()
             if method == "chat.postMessage" and (posted := json.loads(told)).get("ok"):
-                self.posted[posted["channel"], posted["ts"]] = life
+                self.posted.add((posted["channel"], posted["ts"]))
             kept = {k: v for k, v in answer.headers.items() if k in ("Content-Type", "Retry-After")}
             return web.Response(status=answer.status, body=told, headers=kept)
 

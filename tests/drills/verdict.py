@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 
@@ -28,7 +29,7 @@ async def what_is_wrong(house: House) -> list[str]:
     requests = await _requests(house)
     problems = [
         *([f"still due: {restless}"] if restless else []),
-        *house.too_late,
+        *house.too_late.values(),
         *house.sandbox.workspace.violations,
         *(f"{name} is no command that the drill knows" for name in house.redis_proxy.unknown),
         *_told_in_the_log(house),
@@ -53,7 +54,7 @@ async def what_is_wrong(house: House) -> list[str]:
     return problems
 
 
-async def _is_restless(house: House) -> dict[str, float]:
+async def _is_restless(house: House) -> dict[str, int]:
     """Wait until nothing is due; return what still is."""
     until = asyncio.get_running_loop().time() + QUIET_WITHIN_S
     while (due := await house.due()) and asyncio.get_running_loop().time() < until:
@@ -74,18 +75,13 @@ def _told_in_the_log(house: House) -> Iterator[str]:
 
 
 def _wrong_orphans(house: House) -> Iterator[str]:
-    """A message without a receipt is one that the bot was killed over, between post and receipt."""
-    lost: Counter[int] = Counter()
-    for (channel, ts), life in house.slack_proxy.posted.items():
-        if (channel, ts) in house.redis_proxy.kept:
-            continue
-        lost[life] += 1
+    """A message without a receipt is one that a bot was killed over, between post and receipt."""
+    orphans = house.slack_proxy.posted - house.redis_proxy.kept
+    if len(orphans) > house.held:
+        yield f"{len(orphans)} messages have no receipt, but only {house.held} jobs lost their bot"
+    for channel, ts in orphans:
         if _has_token(house.sandbox.workspace.message(channel, ts)):
             yield f"a token stands in a message without a receipt, in {channel}"
-    held = dict(enumerate(house.held))
-    for life, count in lost.items():
-        if count > held.get(life, 0):
-            yield f"{count} messages of life {life} have no receipt; it held {held.get(life)} jobs"
 
 
 def _has_token(message: Message) -> bool:
@@ -157,13 +153,13 @@ def _wrong_tokens(house: House, expected: dict[tuple[str, str], str]) -> Iterato
 
 async def _wrong_keys(house: House, requests: Sequence[Request]) -> AsyncIterator[str]:
     """The keys that permit something, and the jobs that are owed, are what the states say."""
-    now = await house.now_ms()
+    now_ms = time.time_ns() // 1_000_000
     hashes = sorted(
         house.mint(token)[0]
         for request in requests
         if request.working_grant is not None
         for token in request.working_grant.tokens
-        if due_ms(token.expires_at) > now
+        if due_ms(token.expires_at) > now_ms
     )
     pending = sorted(r.id for r in requests if r.state is RequestState.PENDING)
     for kind, expected in (("tok", hashes), ("open", pending)):
@@ -184,7 +180,12 @@ async def _wrong_keys(house: House, requests: Sequence[Request]) -> AsyncIterato
 def _wrong_ends(requests: Sequence[Request]) -> Iterator[str]:
     """The story ended as it should."""
     ends = Counter(
-        (r.asked.bundle, r.state, r.grant.state if r.grant else None, bool(r.grant and r.grant.extensions))
+        (
+            r.asked.bundle,
+            r.state,
+            r.grant.state if r.grant else None,
+            bool(r.grant and r.grant.extensions),
+        )
         for r in requests
         if r.asked.extends is None
     )
@@ -196,4 +197,3 @@ def _wrong_ends(requests: Sequence[Request]) -> Iterator[str]:
     ):
         if not ends[needed]:
             yield f"nothing became {needed}, but {ends}"
-

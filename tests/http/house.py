@@ -18,6 +18,7 @@ from bot.core.client import Client
 from bot.core.events import Approved
 from bot.core.grant import Signing, started
 from bot.core.identity import BOT
+from bot.http.health import Report
 from bot.http.server import HttpParts, make_runner
 from bot.keyring import Keyring
 from bot.store.memory import (
@@ -116,7 +117,7 @@ class House:
 
     def parts(self) -> HttpParts:
         async def ready():
-            return self.problems
+            return Report(problems=self.problems)
 
         async def render():
             return b"jit_up 1\n", "text/plain; version=0.0.4"

@@ -5,7 +5,8 @@ from slack_sdk.signature import SignatureVerifier
 
 from bot.core.identity import person
 from bot.sandbox.delivery import sign
-from bot.slack.payloads import is_signed, read_click, read_submission, read_typed
+from bot.slack.over_http import is_signed
+from bot.slack.payloads import read_click, read_submission, read_typed
 
 SECRET = "signing secret"
 HOME = {"id": "T0DEMO", "domain": "acme"}
