@@ -1,23 +1,39 @@
 """Accounts: what limits across requests are counted in.
 
-A person's account counts asks, a bundle's account holds the requests whose grants are live. Both
-are stored with a version in the same commit as what they count, so two simultaneous asks cannot
-both pass a limit.
+A person's account counts asks and remembers denials; the account of a bundle, or of a bundle and a
+person, holds the requests whose grants are live. All are stored with a version in the same commit
+as what they count, so two simultaneous asks cannot both pass a limit.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from bot.core.durations import spell
 from bot.core.errors import NotAllowed
 from bot.core.identity import Actor, RequestId
+from bot.core.scopes import Limits
 
 DAY: Final = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
 class AskMark:
-    """One ask that counts."""
+    """One ask that counts.
+
+    Attributes:
+        auto: Whether policy approved it by itself.
+    """
+
+    bundle: str
+    at: datetime
+    auto: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DenialMark:
+    """When people last said no to somebody's ask for a bundle."""
 
     bundle: str
     at: datetime
@@ -30,6 +46,7 @@ class Account:
     id: str
     asks: tuple[AskMark, ...] = ()
     live: frozenset[RequestId] = frozenset()
+    denials: tuple[DenialMark, ...] = ()
     version: int = 0
 
 
@@ -43,26 +60,67 @@ def account_of_bundle(bundle: str) -> str:
     return f"bundle:{bundle}"
 
 
-def with_ask(account: Account, bundle: str, *, at: datetime, cap: int | None) -> Account:
+def account_of_holder(bundle: str, who: Actor) -> str:
+    """Return the id of the account of one person's grants of a bundle."""
+    return f"bundle:{bundle}:{who}"
+
+
+def with_ask(
+    account: Account, bundle: str, *, at: datetime, limits: Limits, auto: bool = False
+) -> Account:
     """Return the account with one more ask; marks older than a day are dropped.
 
+    Args:
+        auto: Whether policy approves it by itself.
+
     Raises:
-        NotAllowed: `cap` asks for this bundle were made in the last 24 hours.
+        NotAllowed: As many asks for this bundle as its `limits` allow were made in the last 24
+            hours, or people said no to one too short a time ago.
     """
+    _cooled_down(account, bundle, at, limits.cool_down)
     recent = tuple(mark for mark in account.asks if mark.at > at - DAY)
-    same = [mark.at for mark in recent if mark.bundle == bundle]
-    if cap is not None and len(same) >= cap:
-        free = min(same) + DAY
-        raise NotAllowed(
-            f"you have asked for {bundle} {len(same)} times in 24 hours, and {cap} is the limit",
-            hint=f"ask again after {free:%Y-%m-%d %H:%M} UTC",
-        )
-    mark = AskMark(bundle, at)
+    same = [mark for mark in recent if mark.bundle == bundle]
+    _below(len(same), limits.per_user_per_day, f"asked for {bundle}", same)
+    automatic = [mark for mark in same if mark.auto]
+    if auto:
+        _below(len(automatic), limits.auto_per_day, f"got {bundle} without asking", automatic)
+    mark = AskMark(bundle, at, auto)
     return replace(account, asks=(*recent, mark), version=account.version + 1)
 
 
+def auto_approved(account: Account, bundle: str, *, at: datetime) -> int:
+    """Return how often policy approved `bundle` by itself in the 24 hours before `at`."""
+    return sum(mark.auto and mark.bundle == bundle and mark.at > at - DAY for mark in account.asks)
+
+
+def _below(count: int, cap: int | None, done: str, marks: Sequence[AskMark]) -> None:
+    if cap is None or count < cap:
+        return
+    free = min(mark.at for mark in marks) + DAY
+    raise NotAllowed(
+        f"you have {done} {count} times in 24 hours, and {cap} is the limit",
+        hint=f"ask again after {free:%Y-%m-%d %H:%M} UTC",
+    )
+
+
+def _cooled_down(account: Account, bundle: str, at: datetime, cool_down: timedelta | None) -> None:
+    for mark in account.denials:
+        if cool_down is not None and mark.bundle == bundle and at < mark.at + cool_down:
+            raise NotAllowed(
+                f"your last request for {bundle} was denied less than {spell(cool_down)} ago",
+                hint=f"ask again after {mark.at + cool_down:%Y-%m-%d %H:%M} UTC",
+            )
+
+
+def with_denial(account: Account, bundle: str, *, at: datetime) -> Account:
+    """Return the person's account after people have said no; one denial a bundle is kept."""
+    others = tuple(mark for mark in account.denials if mark.bundle != bundle)
+    denials = (*others, DenialMark(bundle, at))
+    return replace(account, denials=denials, version=account.version + 1)
+
+
 def with_grant(account: Account, bundle: str, request: RequestId, *, cap: int) -> Account:
-    """Return the bundle's account with one more live grant.
+    """Return the account of a bundle, or of a holder, with one more live grant.
 
     Raises:
         NotAllowed: `cap` grants are live already.
@@ -76,5 +134,5 @@ def with_grant(account: Account, bundle: str, request: RequestId, *, cap: int) -
 
 
 def without_grant(account: Account, request: RequestId) -> Account:
-    """Return the bundle's account after that grant has ended."""
+    """Return the account of a bundle, or of a holder, after that grant has ended."""
     return replace(account, live=account.live - {request}, version=account.version + 1)

@@ -1,16 +1,19 @@
 """Ask + policy + facts -> Allow, NeedApproval or Reject, each with its reasons.
 
 The order: every guardrail first, then the first rule that holds; its answer must satisfy the
-guardrails; where no rule holds the answer is no. Form, deed and card use the same value.
+guardrails; where no rule holds the answer is no. A condition that fails counts against the
+requester: in a guardrail it holds, in a rule it ends the search, so that nothing falls through to
+a laxer rule. Form, deed and card use the same value.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import re2
 
+from bot.core.conditions import WINDOWS_VARIABLE
 from bot.core.durations import spell
 from bot.core.errors import Invalid
 from bot.core.events import Requested
@@ -18,6 +21,7 @@ from bot.core.identity import Actor
 from bot.core.policy import Chain, Guardrail, Policy, Rule, Verdict, voters_of
 from bot.core.scopes import Bundle, ScopeText, narrowed
 from bot.core.texts import reason_of, ticket_of
+from bot.core.weighing import Scene, weigh
 
 # The times in a token are whole seconds (NumericDate, as `bot.core.grant` makes them).
 _SECOND: Final = timedelta(seconds=1)
@@ -37,14 +41,21 @@ class Ask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What a decision may know besides the ask.
+    """What a decision may know besides the ask; None where it was not looked up.
 
     Attributes:
         groups: Names of the policy's groups that the requester is in now.
+        active_grants: Grants of the requester that work now, of all bundles.
+        requests_today: Requests of the requester in the last 24 hours, of all bundles, without
+            the one that is decided on.
+        auto_today: How many of this bundle policy has approved for them by itself in that time.
     """
 
     now: datetime
     groups: frozenset[str]
+    active_grants: int | None = None
+    requests_today: int | None = None
+    auto_today: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,11 +79,17 @@ class NeedApproval:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reject:
-    """Policy says no; `rule` is "" when no rule applied."""
+    """Policy says no.
+
+    Attributes:
+        rule: The rule that decided, "" when none did.
+        guardrail: The guardrail that forbids it, "" when none does.
+    """
 
     rule: str
     reasons: tuple[str, ...]
     digest: str
+    guardrail: str = ""
 
 
 Decision: TypeAlias = Allow | NeedApproval | Reject
@@ -172,62 +189,105 @@ def _same_voters(chain: Chain, asked: Requested) -> bool:
 
 def decide_ask(ask: Ask, policy: Policy, facts: Facts) -> Decision:
     """Return what `policy` says to `ask`; the same arguments always give the same answer."""
-    bars = [rail for rail in policy.guardrails_of[ask.bundle.name] if _concerns(rail, facts)]
-    barred = _barred(bars, ask)
+    scene = scene_of(ask, policy, facts)
+    weighed = [(rail, weigh(rail, scene)) for rail in policy.guardrails_of[ask.bundle.name]]
+    bars = [_Bar(rail, finding.failed) for rail, finding in weighed if not finding.why_not]
+    barred = [(bar, why) for bar in bars if (why := _why_barred(bar.rail, ask))]
     if barred:
-        return Reject(rule="", reasons=barred, digest=policy.digest)
+        reasons = tuple(f"guardrail {bar.rail.id} {why}{bar.noted}" for bar, why in barred)
+        first = barred[0][0].rail.id
+        return Reject(rule="", reasons=reasons, digest=policy.digest, guardrail=first)
     missed: list[str] = []
     for rule in policy.rules_of[ask.bundle.name]:
-        why_not = _why_not(rule, ask, facts)
-        if why_not is None:
+        finding = weigh(rule, scene)
+        if finding.failed:
+            failed = (f"rule {rule.id} cannot be decided: {finding.failed}",)
+            return Reject(rule=rule.id, reasons=failed, digest=policy.digest)
+        if finding.holds:
             return _outcome(rule, bars, policy)
-        missed.append(f"{rule.id}: {why_not}")
+        missed.append(f"{rule.id}: {finding.why_not}")
     reasons = (f"no rule lets you have {ask.bundle.name}", *missed)
     return Reject(rule="", reasons=reasons, digest=policy.digest)
 
 
-def _concerns(rail: Guardrail, facts: Facts) -> bool:
-    return not rail.requesters or bool(facts.groups & set(rail.requesters))
+def scene_of(ask: Ask, policy: Policy, facts: Facts) -> Scene:
+    """Return what the rules about `ask` are weighed by."""
+    cap = ask.bundle.limits.auto_per_day
+    return Scene(
+        now=facts.now,
+        groups=facts.groups,
+        duration=ask.duration,
+        auto_left=cap is None or (facts.auto_today is not None and facts.auto_today < cap),
+        values=lambda: _values(ask, policy, facts),
+    )
 
 
-def _barred(bars: Iterable[Guardrail], ask: Ask) -> tuple[str, ...]:
-    """Return why guardrails forbid `ask` whatever the rules say; empty if they do not."""
-    reasons: list[str] = []
-    for rail in bars:
-        if rail.deny:
-            reasons.append(f"guardrail {rail.id} forbids it" + _noted(rail.note))
-        elif rail.max_duration is not None and ask.duration > rail.max_duration:
-            most = spell(rail.max_duration)
-            reasons.append(f"guardrail {rail.id} allows {most} at most" + _noted(rail.note))
-    return tuple(reasons)
+def _values(ask: Ask, policy: Policy, facts: Facts) -> Mapping[str, Any]:
+    """Return what conditions may read; a fact that was not looked up is not there."""
+    bundle = ask.bundle
+    values: dict[str, Any] = {
+        "user.id": ask.by.id,
+        "user.groups": sorted(facts.groups),
+        "request.duration": ask.duration,
+        "request.reason": ask.reason,
+        "request.ticket": ask.ticket,
+        "bundle.name": bundle.name,
+        "bundle.environment": bundle.environment,
+        "bundle.access": bundle.access,
+        "bundle.risk_level": int(bundle.risk),
+        "bundle.labels": dict(bundle.labels),
+        "bundle.scopes": list(bundle.scope_names),
+        "now.time": facts.now,
+    }
+    if facts.active_grants is not None:
+        values["user.active_grants"] = facts.active_grants
+    if facts.requests_today is not None:
+        values["user.requests_today"] = facts.requests_today
+    if WINDOWS_VARIABLE in policy.facts_read_for(bundle.name):
+        windows = policy.windows.values()
+        values[WINDOWS_VARIABLE] = [each.name for each in windows if each.is_open(facts.now)]
+    return values
+
+
+@dataclass(frozen=True, slots=True)
+class _Bar:
+    """A guardrail that applies; also if it `failed`: then whether it does cannot be found out."""
+
+    rail: Guardrail
+    failed: str
+
+    @property
+    def noted(self) -> str:
+        """What is said besides."""
+        return _noted(self.rail.note) + _noted(self.failed)
+
+
+def _why_barred(rail: Guardrail, ask: Ask) -> str:
+    """Return why `rail` forbids `ask` whatever the rules say; "" if it does not."""
+    if rail.deny:
+        return "forbids it"
+    if rail.max_duration is not None and ask.duration > rail.max_duration:
+        return f"allows {spell(rail.max_duration)} at most"
+    return ""
 
 
 def _noted(note: str) -> str:
     return f": {note}" if note else ""
 
 
-def _why_not(rule: Rule, ask: Ask, facts: Facts) -> str | None:
-    """Return why `rule` does not apply to `ask`, or None if it does."""
-    if rule.requesters and not facts.groups & set(rule.requesters):
-        return f"it is for {', '.join(rule.requesters)}, and you are in none of them"
-    if rule.max_duration is not None and ask.duration > rule.max_duration:
-        return f"it is for {spell(rule.max_duration)} at most"
-    return None
-
-
-def _outcome(rule: Rule, bars: Iterable[Guardrail], policy: Policy) -> Decision:
+def _outcome(rule: Rule, bars: Iterable[_Bar], policy: Policy) -> Decision:
     said = (f"rule {rule.id} says {rule.verdict.replace('_', ' ')}" + _noted(rule.note),)
     if rule.verdict is Verdict.DENY:
         return Reject(rule=rule.id, reasons=said, digest=policy.digest)
     approvals = sum(stage.quorum for stage in rule.chain.stages) if rule.chain else 0
-    lax = [rail for rail in bars if rail.min_approvals > approvals]
+    lax = [bar for bar in bars if bar.rail.min_approvals > approvals]
     if lax:
         short = tuple(
-            f"guardrail {rail.id} wants {rail.min_approvals} approvals, "
-            f"rule {rule.id} asks for {approvals}" + _noted(rail.note)
-            for rail in lax
+            f"guardrail {bar.rail.id} wants {bar.rail.min_approvals} approvals, "
+            f"rule {rule.id} asks for {approvals}" + bar.noted
+            for bar in lax
         )
-        return Reject(rule=rule.id, reasons=short, digest=policy.digest)
+        return Reject(rule=rule.id, reasons=short, digest=policy.digest, guardrail=lax[0].rail.id)
     if rule.chain is None:
         return Allow(rule=rule.id, reasons=said, digest=policy.digest)
     return NeedApproval(rule=rule.id, reasons=said, digest=policy.digest, chain=rule.chain)

@@ -50,7 +50,9 @@ class Requested(Fact):
 
     Attributes:
         longest: The most that the bundle allowed when this was asked.
-        active_total: The bundle's cap on live grants when this was asked.
+        active_total, active_per_user: The bundle's caps on live grants when this was asked.
+        cool_down: How long a denial by people keeps the requester from asking again.
+        longest_in_all: The most that a grant may last with this extension, from its start.
         rule, reasons, digest: The decision: which rule, why, of which policy.
         stages: Who must approve; empty when policy decided at once.
         deadline: When the request lapses if nobody has decided.
@@ -78,6 +80,9 @@ class Requested(Fact):
     stages: tuple[Stage, ...]
     deadline: datetime
     extends: RequestId | None = None
+    active_per_user: int | None = None
+    cool_down: timedelta | None = None
+    longest_in_all: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from bot.core import events as e
+from bot.core.durations import spell
 from bot.core.errors import WrongState
 from bot.core.identity import Actor, GrantId, RequestId, grant_id
+from bot.core.scopes import Prolonging
 from bot.core.states import (
     SCRUB_AFTER,
     TIMERS,
@@ -70,6 +72,11 @@ class Grant:
         return self.tokens[-1]
 
     @property
+    def started_at(self) -> datetime:
+        """When the first token was issued."""
+        return self.tokens[0].issued_at
+
+    @property
     def ends_at(self) -> datetime:
         """When the newest token dies, and the grant with it."""
         return self.token.expires_at
@@ -106,9 +113,25 @@ def started(
     )
 
 
-def prolonged(grant: Grant, *, by: timedelta, longest: timedelta, now: datetime) -> datetime:
-    """Return the new end: `by` after the old one, but never further than `longest` from `now`."""
-    return min(grant.ends_at + by, now + longest)
+def prolonged(grant: Grant, extension: e.Requested, *, now: datetime) -> datetime:
+    """Return the new end that the approved `extension` gives.
+
+    It is as much later as was asked, but never further than the bundle's longest from `now`, nor
+    than the longest in all from the grant's start.
+    """
+    end = min(grant.ends_at + extension.duration, now + extension.longest)
+    if extension.longest_in_all is None:
+        return end
+    return min(end, grant.started_at + extension.longest_in_all)
+
+
+def why_not_prolonged(grant: Grant, limit: Prolonging) -> str:
+    """Return why `limit` does not let `grant` be prolonged once more, "" if it does."""
+    if limit.times is not None and len(grant.extensions) >= limit.times:
+        return f"it can be extended {limit.times} times at most"
+    if limit.total is not None and grant.ends_at >= grant.started_at + limit.total:
+        return f"it can last {spell(limit.total)} in all at most"
+    return ""
 
 
 def evolve_grant(grant: Grant | None, event: e.Event) -> Grant:

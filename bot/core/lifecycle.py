@@ -197,7 +197,7 @@ def _votes(request: Request, *, by: Actor, case: Circumstances) -> tuple[e.Event
 
 def _extends(request: Request, move: Extend, common: _Common, case: Circumstances) -> e.Extended:
     grant, asked = _grant_of(request), move.extension
-    end = prolonged(grant, by=asked.duration, longest=asked.longest, now=case.now)
+    end = prolonged(grant, asked, now=case.now)
     token = token_spec(
         request.asked,
         number=len(grant.tokens) + 1,
@@ -206,9 +206,14 @@ def _extends(request: Request, move: Extend, common: _Common, case: Circumstance
         signing=case.signing,
     )
     if token.expires_at <= grant.ends_at:
-        most = spell(asked.longest)
-        raise WrongState(f"this grant lasts as long as it may already: {most} from now at most")
+        raise WrongState(f"this grant lasts as long as it may already: {_most(asked)}")
     return e.Extended(**common, token=token, extension=asked.request)
+
+
+def _most(extension: e.Requested) -> str:
+    in_all = extension.longest_in_all
+    most = f"{spell(extension.longest)} from now"
+    return f"{most}, {spell(in_all)} in all at most" if in_all is not None else f"{most} at most"
 
 
 def _grant_of(request: Request) -> Grant:

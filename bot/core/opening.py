@@ -43,6 +43,9 @@ def requested(
         stages=chain.stages if chain is not None else (),
         deadline=_deadline(now, patience, prolongs),
         extends=prolongs.id if prolongs is not None else None,
+        active_per_user=bundle.limits.active_per_user,
+        cool_down=bundle.limits.cool_down,
+        longest_in_all=bundle.prolonging.total,
     )
 
 

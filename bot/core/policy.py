@@ -5,21 +5,34 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 
+from bot.core.conditions import GROUPS_VARIABLE, Condition
 from bot.core.scopes import Bundle, Risk
+from bot.core.windows import Window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """People by name: listed one by one, or the members of a Slack user group.
+    """People by name: listed one by one, the members of a Slack user group, or of other groups.
 
     Attributes:
-        usergroup: Slack user group id ("S…"); "" when `users` lists the members.
+        usergroup: Slack user group id ("S…"); "" when `users` or `any_of` say who is in it.
         users: Slack user ids.
+        any_of: The groups of which it is the union; none of them contains it.
+        min_members: With fewer people in it, who is in it counts as unknown.
     """
 
     name: str
     usergroup: str = ""
     users: frozenset[str] = frozenset()
+    any_of: tuple["Group", ...] = ()
+    min_members: int = 0
+
+    def too_few(self, members: frozenset[str]) -> str:
+        """Return why `members` cannot be all who are in it, "" if they can."""
+        if len(members) >= self.min_members:
+            return ""
+        found = f"the group {self.name} has {len(members)} members"
+        return f"{found}, and the policy expects {self.min_members} at least"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +105,8 @@ class Rule:
     Attributes:
         requesters: Group names of which the requester must be in one; empty means everybody.
         max_duration: A condition: a longer request falls through to the next rule.
+        during: A condition too: only while this window is open.
+        when: All of these must hold as well.
         chain: Set if and only if the verdict is REQUIRE.
         where: "file:line" of the rule.
     """
@@ -101,6 +116,8 @@ class Rule:
     verdict: Verdict
     requesters: tuple[str, ...] = ()
     max_duration: timedelta | None = None
+    during: Window | None = None
+    when: tuple[Condition, ...] = ()
     chain: Chain | None = None
     note: str = ""
     where: str = ""
@@ -108,11 +125,17 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guardrail:
-    """Applies whatever the rules say, and can only tighten."""
+    """Applies whatever the rules say, and can only tighten.
+
+    Attributes:
+        requesters, during, when: As those of a rule.
+    """
 
     id: str
     bundles: Selector
     requesters: tuple[str, ...] = ()
+    during: Window | None = None
+    when: tuple[Condition, ...] = ()
     deny: bool = False
     max_duration: timedelta | None = None
     min_approvals: int = 0
@@ -134,10 +157,28 @@ class Policy:
     groups: Mapping[str, Group]
     rules_of: Mapping[str, tuple[Rule, ...]]
     guardrails_of: Mapping[str, tuple[Guardrail, ...]]
+    windows: Mapping[str, Window] = field(default_factory=dict)
 
     def groups_read_for(self, bundle: str) -> tuple[Group, ...]:
         """Return the groups that decide who may ask for `bundle`, each once."""
-        named = [rule.requesters for rule in self.rules_of.get(bundle, ())]
-        named += [rail.requesters for rail in self.guardrails_of.get(bundle, ())]
-        names = {name for names in named for name in names}
+        conditions = self._conditions(bundle)
+        if any(condition.all_groups for condition in conditions):
+            return tuple(self.groups[name] for name in sorted(self.groups))
+        names = {name for one in self._tried(bundle) for name in one.requesters}
+        names |= {
+            mention.name
+            for condition in conditions
+            for mention in condition.mentions
+            if mention.variable == GROUPS_VARIABLE
+        }
         return tuple(self.groups[name] for name in sorted(names))
+
+    def facts_read_for(self, bundle: str) -> frozenset[str]:
+        """Return the variables that conditions about `bundle` read."""
+        return frozenset().union(*(condition.reads for condition in self._conditions(bundle)))
+
+    def _conditions(self, bundle: str) -> tuple[Condition, ...]:
+        return tuple(condition for one in self._tried(bundle) for condition in one.when)
+
+    def _tried(self, bundle: str) -> tuple[Rule | Guardrail, ...]:
+        return (*self.rules_of.get(bundle, ()), *self.guardrails_of.get(bundle, ()))

@@ -62,10 +62,34 @@ class Limits:
     Attributes:
         per_user_per_day: Requests of one person in any 24 hours.
         active_total: Grants live at once, of all people together.
+        active_per_user: Grants live at once, of one person.
+        auto_per_day: Requests of one person that policy approves by itself in any 24 hours.
+        cool_down: How long one person cannot ask again after people have said no.
     """
 
     per_user_per_day: int | None = None
     active_total: int | None = None
+    active_per_user: int | None = None
+    auto_per_day: int | None = None
+    cool_down: timedelta | None = None
+
+    @property
+    def counts_asks(self) -> bool:
+        """Whether what one person asks for must be counted."""
+        return (self.per_user_per_day, self.auto_per_day, self.cool_down) != (None, None, None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prolonging:
+    """How a grant may be prolonged; None is no limit.
+
+    Attributes:
+        times: How often.
+        total: How long it may last in all, from its start.
+    """
+
+    times: int | None = None
+    total: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +119,7 @@ class Bundle:
     reason_min: int = 10
     ticket: TicketRule | None = None
     limits: Limits = field(default_factory=Limits)
+    prolonging: Prolonging = field(default_factory=Prolonging)
     delivery: Delivery = Delivery.MESSAGE
 
     @property

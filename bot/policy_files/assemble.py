@@ -4,12 +4,16 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 from bot.core import policy as core
 from bot.core.client import Client
-from bot.core.scopes import Bundle, Delivery, Limits, Risk, ScopeText, TicketRule
+from bot.core.conditions import compile_condition
+from bot.core.scopes import Bundle, Delivery, Limits, Prolonging, Risk, ScopeText, TicketRule
+from bot.core.windows import Window
 from bot.policy_files import documents
 from bot.policy_files.declared import Declared, Entry
+from bot.policy_files.kinds import DAYS
 
 RuleOrRail = TypeVar("RuleOrRail", core.Rule, core.Guardrail)
 
@@ -20,17 +24,19 @@ def policy_of(declared: Declared, *, default_resource: str) -> core.Policy:
     Args:
         default_resource: The audience of bundles that name no resource.
     """
-    groups = {entry.name: _group(entry) for entry in declared.groups}
+    groups = _groups(declared.groups)
+    windows = {entry.name: _window(entry) for entry in declared.windows}
     chains = {entry.name: _chain(entry, groups) for entry in declared.chains}
     bundles = {entry.name: _bundle(entry, default_resource) for entry in declared.bundles}
-    rules = [_rule(entry, chains) for entry in declared.rules]
-    guardrails = [_guardrail(entry) for entry in declared.guardrails]
+    rules = [_rule(entry, chains, windows) for entry in declared.rules]
+    guardrails = [_guardrail(entry, windows) for entry in declared.guardrails]
     return core.Policy(
         digest=_digest(declared),
         bundles=bundles,
         groups=groups,
         rules_of=_by_bundle(rules, bundles),
         guardrails_of=_by_bundle(guardrails, bundles),
+        windows=windows,
     )
 
 
@@ -46,9 +52,38 @@ def clients_of(declared: Declared) -> Mapping[str, Client]:
     }
 
 
-def _group(entry: Entry[documents.Group]) -> core.Group:
-    users = frozenset(entry.model.users or ())
-    return core.Group(name=entry.name, usergroup=entry.model.usergroup or "", users=users)
+def _groups(entries: Iterable[Entry[documents.Group]]) -> dict[str, core.Group]:
+    """Return the groups by name; those that are parts of others are made first."""
+    declared = {entry.name: entry for entry in entries}
+    made: dict[str, core.Group] = {}
+
+    def make(name: str) -> core.Group:
+        if name not in made:
+            model = declared[name].model
+            made[name] = core.Group(
+                name=name,
+                usergroup=model.usergroup or "",
+                users=frozenset(model.users or ()),
+                any_of=tuple(make(part) for part in model.any_of or ()),
+                min_members=model.min_members,
+            )
+        return made[name]
+
+    return {name: make(name) for name in declared}
+
+
+def _window(entry: Entry[documents.Window]) -> Window:
+    model = entry.model
+    first, last = model.dates or (None, None)
+    return Window(
+        name=entry.name,
+        zone=ZoneInfo(model.tz),
+        days=frozenset(DAYS.index(day) for day in model.days),
+        start=model.start,
+        end=model.end,
+        first=first,
+        last=last,
+    )
 
 
 def _chain(entry: Entry[documents.Chain], groups: Mapping[str, core.Group]) -> core.Chain:
@@ -84,13 +119,21 @@ def _bundle(entry: Entry[documents.Bundle], default_resource: str) -> Bundle:
         limits=Limits(
             per_user_per_day=model.limits.per_user_per_day,
             active_total=model.limits.active_total,
+            active_per_user=model.limits.active_per_user,
+            auto_per_day=model.limits.auto_per_day,
+            cool_down=model.limits.cool_down,
         ),
+        prolonging=_prolonging(model.extend),
         delivery=model.delivery or _delivery(model.risk),
     )
 
 
 def _ticket(model: documents.Ticket | None) -> TicketRule | None:
     return TicketRule(pattern=model.pattern, example=model.example) if model else None
+
+
+def _prolonging(model: documents.Extend | None) -> Prolonging:
+    return Prolonging(times=model.times, total=model.total) if model else Prolonging()
 
 
 def _scopes(scopes: list[str] | dict[str, str]) -> tuple[ScopeText, ...]:
@@ -112,7 +155,11 @@ def _selector(model: documents.Selector) -> core.Selector:
     )
 
 
-def _rule(entry: Entry[documents.Rule], chains: Mapping[str, core.Chain]) -> core.Rule:
+def _rule(
+    entry: Entry[documents.Rule],
+    chains: Mapping[str, core.Chain],
+    windows: Mapping[str, Window],
+) -> core.Rule:
     model = entry.model
     return core.Rule(
         id=model.id,
@@ -120,18 +167,22 @@ def _rule(entry: Entry[documents.Rule], chains: Mapping[str, core.Chain]) -> cor
         verdict=model.decision,
         requesters=tuple(model.requesters or ()),
         max_duration=model.max_duration,
+        during=windows[model.during] if model.during is not None else None,
+        when=tuple(compile_condition(text) for text in model.when or ()),
         chain=chains[model.chain] if model.chain is not None else None,
         note=model.note,
         where=entry.where,
     )
 
 
-def _guardrail(entry: Entry[documents.Guardrail]) -> core.Guardrail:
+def _guardrail(entry: Entry[documents.Guardrail], windows: Mapping[str, Window]) -> core.Guardrail:
     model = entry.model
     return core.Guardrail(
         id=model.id,
         bundles=_selector(model.bundles),
         requesters=tuple(model.requesters or ()),
+        during=windows[model.during] if model.during is not None else None,
+        when=tuple(compile_condition(text) for text in model.when or ()),
         deny=model.deny,
         max_duration=model.max_duration,
         min_approvals=model.min_approvals or 0,
@@ -161,6 +212,7 @@ def _digest(declared: Declared) -> str:
     canonical = {
         "defaults": _dumped(declared.defaults),
         "groups": _dumped(declared.groups),
+        "windows": _dumped(declared.windows),
         "chains": _dumped(declared.chains),
         "bundles": _dumped(declared.bundles),
         "rules": [entry.model.model_dump(mode="json") for entry in declared.rules],

@@ -16,6 +16,7 @@ from bot.policy_files.documents import (
     Guardrail,
     Model,
     Rule,
+    Window,
 )
 from bot.policy_files.explain import problems_of
 from bot.policy_files.positions import Source
@@ -83,6 +84,7 @@ class Declared:
 
     defaults: tuple[Entry[Defaults], ...]
     groups: tuple[Entry[Group], ...]
+    windows: tuple[Entry[Window], ...]
     chains: tuple[Entry[Chain], ...]
     bundles: tuple[Entry[Bundle], ...]
     rules: tuple[Entry[Rule], ...]
@@ -96,7 +98,7 @@ class Declared:
 
 
 _LISTS: Final = ("rules", "guardrails")  # the order of these counts, so they are no mappings
-_MAPPINGS: Final = ("groups", "chains", "bundles", "clients")
+_MAPPINGS: Final = ("groups", "windows", "chains", "bundles", "clients")
 
 
 def declare(sources: Sequence[Source]) -> tuple[Declared, tuple[Problem, ...]]:
@@ -105,6 +107,7 @@ def declare(sources: Sequence[Source]) -> tuple[Declared, tuple[Problem, ...]]:
     declared = Declared(
         defaults=read.entries("defaults", Defaults),
         groups=read.entries("groups", Group),
+        windows=read.entries("windows", Window),
         chains=read.entries("chains", Chain),
         bundles=read.entries("bundles", Bundle),
         rules=read.entries("rules", Rule),

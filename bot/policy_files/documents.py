@@ -20,10 +20,15 @@ from pydantic import (
 from bot.core.durations import spell
 from bot.core.policy import Verdict
 from bot.core.texts import LONGEST_REASON
+from bot.core.windows import MINUTES_OF_DAY
 from bot.policy_files.kinds import (
+    DAYS,
     Access,
     Channel,
+    Clock,
     Count,
+    Dates,
+    Day,
     Decision,
     DeliveryName,
     Environment,
@@ -35,12 +40,15 @@ from bot.policy_files.kinds import (
     RiskName,
     Scopes,
     Sha256,
+    Start,
     Title,
     Uri,
     UsergroupId,
     UserId,
     Version,
+    When,
     Words,
+    Zone,
 )
 from bot.policy_files.problems import quoted
 
@@ -67,15 +75,35 @@ class Defaults(Model):
 class Group(Model):
     """People by name."""
 
-    LATER = frozenset({"on_call", "any_of", "min_members"})
+    LATER = frozenset({"on_call"})
 
     users: Annotated[list[UserId], Field(min_length=1)] | None = None
     usergroup: UsergroupId | None = None
+    any_of: Names | None = None
+    min_members: Annotated[int, Field(ge=0)] = 0
 
     @model_validator(mode="after")
     def _has_one_source(self) -> "Group":
-        if (self.users is None) == (self.usergroup is None):
-            raise ValueError("a group has exactly one of `users` and `usergroup`")
+        if [self.users, self.usergroup, self.any_of].count(None) != 2:  # noqa: PLR2004 - all but one
+            raise ValueError("a group has exactly one of `users`, `usergroup` and `any_of`")
+        return self
+
+
+class Window(Model):
+    """A time that rules and guardrails can be for."""
+
+    tz: Zone
+    days: Annotated[list[Day], Field(min_length=1)] = list(DAYS)
+    start: Start = 0
+    end: Clock = MINUTES_OF_DAY
+    dates: Dates | None = None
+
+    @model_validator(mode="after")
+    def _is_open_sometimes(self) -> "Window":
+        if self.start == self.end:
+            raise ValueError("`start` and `end` are the same; leave both out for the whole day")
+        if self.model_fields_set <= {"tz"}:
+            raise ValueError("say `days`, `start` and `end`, or `dates`")
         return self
 
 
@@ -116,10 +144,24 @@ class Ticket(Model):
 class Limits(Model):
     """Caps across requests."""
 
-    LATER = frozenset({"active_per_user"})
-
     per_user_per_day: Count | None = None
     active_total: Count | None = None
+    active_per_user: Count | None = None
+    auto_per_day: Count | None = None
+    cool_down: Length | None = None
+
+
+class Extend(Model):
+    """How a grant may be prolonged."""
+
+    times: Annotated[int, Field(ge=0)] | None = None
+    total: Length | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "Extend":
+        if self.times is None and self.total is None:
+            raise ValueError("`extend` needs `times` or `total`")
+        return self
 
 
 class Bundle(Model):
@@ -132,7 +174,6 @@ class Bundle(Model):
             "claim_within",
             "delegation",
             "end_with_ticket",
-            "extend",
             "idle_end",
             "on_tracker_down",
             "provider",
@@ -155,6 +196,7 @@ class Bundle(Model):
     reason_min: Annotated[int, Field(ge=1, le=LONGEST_REASON)] = 10
     ticket: Ticket | None = None
     limits: Limits = Limits()
+    extend: Extend | None = None
     delivery: DeliveryName | None = None
 
     @field_validator("scopes")
@@ -187,13 +229,15 @@ class Selector(Model):
 class Rule(Model):
     """For one bundle the first rule that holds decides."""
 
-    LATER = frozenset({"during", "mode", "when"})
+    LATER = frozenset({"mode"})
 
     id: Name
     bundles: Selector
     decision: Decision
     requesters: Annotated[Names | None, Field(validate_default=True)] = None
     max_duration: Length | None = None
+    during: Name | None = None
+    when: When | None = None
     chain: Annotated[Name | None, Field(validate_default=True)] = None
     note: Words = ""
 
@@ -218,11 +262,13 @@ class Rule(Model):
 class Guardrail(Model):
     """Applies whatever the rules say, and can only tighten."""
 
-    LATER = frozenset({"during", "even_break_glass", "mode", "when"})
+    LATER = frozenset({"even_break_glass", "mode"})
 
     id: Name
     bundles: Selector
     requesters: Names | None = None
+    during: Name | None = None
+    when: When | None = None
     deny: bool = False
     max_duration: Length | None = None
     min_approvals: Annotated[int, Field(ge=1)] | None = None
@@ -247,11 +293,12 @@ class Client(Model):
 class Document(Model):
     """One file: any of the sections. Their entries are validated one by one, by ENTRIES."""
 
-    LATER = frozenset({"admin_channel", "audit_channel", "auditors", "resources", "windows"})
+    LATER = frozenset({"admin_channel", "audit_channel", "auditors", "resources"})
 
     version: Version
     defaults: Any = None
     groups: dict[Name, Any] = {}
+    windows: dict[Name, Any] = {}
     chains: dict[Name, Any] = {}
     bundles: dict[Name, Any] = {}
     rules: list[Any] = []

@@ -6,6 +6,7 @@ from typing import Any, Final, get_args
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from bot.core.conditions import NoCondition
 from bot.policy_files.documents import Model
 from bot.policy_files.kinds import A_LIST, A_MAPPING
 from bot.policy_files.positions import Source
@@ -32,6 +33,11 @@ def problems_of(
     """Yield what is wrong with the value at `path`, which should have been a `model`."""
     for one in error.errors(include_url=False):
         place, is_there = _place(one["loc"], source, path)
+        wrong = one.get("ctx", {}).get("error")
+        if isinstance(wrong, NoCondition):
+            for fault in wrong.faults:
+                yield source.problem_inside(place, (fault.line, fault.column), fault.what)
+            continue
         at_key = one["type"] == "extra_forbidden" or not is_there
         yield source.problem(place, _sentence(one, model), at_key=at_key)
 

@@ -1,9 +1,10 @@
 """The kinds of values in policy files, each with the sentence that says what it must be."""
 
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Annotated, Final
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, available_timezones
 
 import re2
 from pydantic import (
@@ -14,10 +15,12 @@ from pydantic import (
     Tag,
 )
 
+from bot.core.conditions import compile_condition
 from bot.core.durations import read_duration
 from bot.core.policy import Verdict
 from bot.core.scopes import Delivery, Risk, is_scope
 from bot.core.texts import tidy
+from bot.core.windows import MINUTES_OF_DAY
 from bot.policy_files.problems import quoted, shown, suggestion
 
 # Slack, Block Kit reference: a menu has 100 options at most, an option's text 75 characters, its
@@ -26,10 +29,15 @@ MAX_SCOPES: Final = 100
 MAX_SCOPE: Final = 150
 MAX_TITLE: Final = 75
 MAX_WORDS: Final = 500
+# In characters; what is longer is a program, not a condition.
+MAX_CONDITION: Final = 1000
+
+DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 VERSION: Final = 1
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 # RFC 3986, appendix A: unreserved, reserved and "%"; section 4.3: an absolute URI has a scheme.
+_CLOCK: Final = re.compile(r"([01][0-9]|2[0-3]|24(?=:00)):([0-5][0-9])", re.ASCII)
 _URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[A-Za-z0-9._~:/?\[\]@!$&'()*+,;=%-]+")
 
 
@@ -120,6 +128,50 @@ def _sha256(text: str) -> str:
     return text
 
 
+def _clock(text: object) -> int:
+    """Return how many minutes after midnight "HH:MM" is."""
+    found = _CLOCK.fullmatch(text) if isinstance(text, str) else None
+    if found is None:
+        raise ValueError(f"{shown(text)} is not a time of day; write 09:00, or 24:00 for midnight")
+    return int(found[1]) * 60 + int(found[2])
+
+
+def _before_midnight(minutes: int) -> int:
+    if minutes >= MINUTES_OF_DAY:
+        raise ValueError("must come before 24:00")
+    return minutes
+
+
+def _zone(text: str) -> str:
+    try:
+        ZoneInfo(text)
+    except (KeyError, ValueError, OSError):  # unknown, no path at all, a folder of zones
+        near = suggestion(text, available_timezones())
+        what = f"{quoted(text)} is not a time zone such as Europe/Berlin or UTC{near}"
+        raise ValueError(what) from None
+    return text
+
+
+def _dates(text: object) -> tuple[date, date]:
+    """Return the first and the last day of "2026-12-19..2027-01-03"."""
+    parts = text.split("..") if isinstance(text, str) else []
+    try:
+        first, last = (date.fromisoformat(part) for part in parts)
+    except ValueError:
+        example = "2026-12-19..2027-01-03"
+        raise ValueError(f"{shown(text)} is not a range of dates; write {example}") from None
+    if last < first:
+        raise ValueError(f"{first} is after {last}")
+    return first, last
+
+
+def _condition(text: str) -> str:
+    if len(text) > MAX_CONDITION:
+        raise ValueError(f"must have {MAX_CONDITION} characters at most, and has {len(text)}")
+    compile_condition(text)
+    return text
+
+
 def _version(number: int) -> int:
     if number != VERSION:
         raise ValueError(f"version {number} is not known; this is for version {VERSION}")
@@ -158,6 +210,12 @@ Words = Annotated[str, _words(MAX_WORDS)]
 Title = Annotated[str, _words(MAX_TITLE)]
 Length = Annotated[timedelta, BeforeValidator(_length)]
 Count = Annotated[int, Field(ge=1)]
+Clock = Annotated[int, BeforeValidator(_clock)]
+Start = Annotated[Clock, AfterValidator(_before_midnight)]
+Zone = Annotated[str, AfterValidator(_zone)]
+Dates = Annotated[tuple[date, date], BeforeValidator(_dates)]
+Day = Annotated[str, _one_of(*DAYS)]
+When = Annotated[list[Annotated[str, AfterValidator(_condition)]], Field(min_length=1)]
 Environment = Annotated[str, _one_of("dev", "staging", "production")]
 Access = Annotated[str, _one_of("read", "write", "admin")]
 RiskName = Annotated[Risk, _one_of(*Risk)]

@@ -12,6 +12,7 @@ from bot.policy_files.assemble import clients_of, policy_of
 from bot.policy_files.declared import Declared, declare
 from bot.policy_files.positions import MAX_BYTES, Source, no_source, read_source
 from bot.policy_files.references import (
+    circles,
     doubles,
     longer_than_allowed,
     too_few_people,
@@ -44,7 +45,7 @@ def load_policies(folder: Path, *, default_resource: str) -> Loaded:
     declared, wrong = declare(readable)
     problems = [problem for source in sources for problem in source.problems]
     problems += [*wrong, *doubles(declared), *longer_than_allowed(declared)]
-    problems += too_few_people(declared)
+    problems += [*too_few_people(declared), *circles(declared)]
     if len(readable) == len(sources):  # else what seems unknown may be in the others
         problems += unknown_names(declared)
     if problems:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import yaml
 
+from bot.policy_files.inside import place_inside
 from bot.policy_files.problems import Path, Problem, dotted, quoted
 
 MAX_BYTES: Final = 1_000_000
@@ -25,6 +26,9 @@ _CORE: Final[tuple[tuple[re.Pattern[str], Callable[[str], object]], ...]] = (
     (re.compile(r"[-+]?[0-9]{1,17}\.[0-9]{1,17}"), float),
 )
 
+# What PyYAML counts as the end of a line. YAML 1.1, section 5.4.
+_BREAK: Final = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
@@ -35,6 +39,7 @@ class Source:
         content: Mappings, lists, text, numbers, booleans, None. Means nothing when there are
             `problems`.
         places, keys: Line and column, both from 1, of the value at each path, and of its key.
+        text: The file itself.
     """
 
     file: str
@@ -42,6 +47,7 @@ class Source:
     places: Mapping[Path, tuple[int, int]]
     keys: Mapping[Path, tuple[int, int]]
     problems: tuple[Problem, ...] = ()
+    text: str = ""
 
     def place(self, path: Path, *, at_key: bool = False) -> tuple[int, int]:
         """Return line and column of the value at `path`, or of its key if it has one."""
@@ -52,6 +58,18 @@ class Source:
         """Return the problem `what` with the value at `path`, or with its key."""
         line, column = self.place(path, at_key=at_key)
         return Problem(self.file, line, column, dotted(path), what)
+
+    def problem_inside(self, path: Path, place: tuple[int, int], what: str) -> Problem:
+        """Return the problem `what` at line and column `place` of the text at `path`."""
+        line, column = self.places[path]
+        inside = place_inside(_BREAK.split(self.text), (line, column), self._value(path), place)
+        return Problem(self.file, *inside, dotted(path), what)
+
+    def _value(self, path: Path) -> str:
+        value = self.content
+        for part in path:
+            value = value[part]
+        return str(value)
 
 
 def read_source(file: str, raw: bytes) -> Source:
@@ -64,6 +82,7 @@ def read_source(file: str, raw: bytes) -> Source:
         places=reader.places,
         keys=reader.keys,
         problems=tuple(reader.problems),
+        text=reader.text,
     )
 
 
@@ -95,11 +114,13 @@ class _Reader:
         self.places: dict[Path, tuple[int, int]] = {}
         self.keys: dict[Path, tuple[int, int]] = {}
         self.problems: list[Problem] = []
+        self.text = ""
 
     def read(self, raw: bytes) -> object:
         """Return the value of the file's one document."""
         try:
-            self._events = _events(_text(raw))
+            self.text = _text(raw)
+            self._events = _events(self.text)
             return self._document()
         except _Unreadable as problem:
             place = Problem(self._file, problem.line, problem.column, "", str(problem))

@@ -1,12 +1,16 @@
 """What one entry says of another: names that must be known, and caps over several entries."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Final
 
+from bot.core.conditions import GROUPS_VARIABLE, WINDOWS_VARIABLE, compile_condition
 from bot.core.durations import spell
 from bot.policy_files.declared import Declared, Entry, Naming
-from bot.policy_files.documents import Defaults, Guardrail, Model, Rule
+from bot.policy_files.documents import Defaults, Group, Guardrail, Model, Rule
 from bot.policy_files.problems import Path, Problem, quoted, suggestion
+
+_SECTION_OF: Final = {GROUPS_VARIABLE: "groups", WINDOWS_VARIABLE: "windows"}
 
 
 def doubles(declared: Declared) -> Iterator[Problem]:
@@ -29,42 +33,96 @@ def longer_than_allowed(declared: Declared) -> Iterator[Problem]:
 
 
 def too_few_people(declared: Declared) -> Iterator[Problem]:
-    """Yield a problem for every stage that asks for more people than are listed for it.
+    """Yield a problem for every stage or group that wants more people than are listed for it.
 
     Who is in a Slack user group is not known here.
     """
-    users = {entry.name: entry.model.users for entry in declared.groups}
-    for entry in declared.chains:
-        for place, stage in enumerate(entry.model.stages):
-            lists = [users.get(name) for name in stage.approvers]
-            listed = {user for members in lists for user in members or ()}
-            if None not in lists and len(listed) < stage.quorum:
+    groups = {entry.name: entry.model for entry in declared.groups}
+    for chain in declared.chains:
+        for place, stage in enumerate(chain.model.stages):
+            listed = _listed_people(stage.approvers, groups)
+            if listed is not None and len(listed) < stage.quorum:
                 what = f"{stage.quorum} must approve, but the groups list {len(listed)} people"
-                yield entry.problem("stages", place, "quorum", what=what)
+                yield chain.problem("stages", place, "quorum", what=what)
+    for group in declared.groups:
+        listed = _listed_people([group.name], groups)
+        if listed is not None and len(listed) < group.model.min_members:
+            what = f"{group.model.min_members} are expected, but {len(listed)} people are listed"
+            yield group.problem("min_members", what=what)
+
+
+def _listed_people(names: Iterable[str], groups: Mapping[str, Group]) -> frozenset[str] | None:
+    """Return all who are in any of these groups, None if Slack alone knows."""
+    found: set[str] = set()
+    ways = list(names)
+    for name in ways:  # grows as it is read
+        group = groups.get(name)
+        if group is None or (group.users is None and group.any_of is None):
+            return None
+        found.update(group.users or ())
+        ways += [part for part in group.any_of or () if part not in ways]
+    return frozenset(found)
+
+
+def circles(declared: Declared) -> Iterator[Problem]:
+    """Yield a problem for every group that is a part of itself."""
+    parts = {entry.name: tuple(entry.model.any_of or ()) for entry in declared.groups}
+    for entry in declared.groups:
+        for place, part in enumerate(entry.model.any_of or ()):
+            way = _way(part, entry.name, parts)
+            if way:
+                what = f"the group would be a part of itself: {' > '.join((entry.name, *way))}"
+                yield entry.problem("any_of", place, what=what)
+
+
+def _way(start: str, goal: str, parts: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """Return a way through `parts` from one group to another, () if there is none."""
+    ways: list[tuple[str, ...]] = [(start,)]
+    seen = {start}
+    for way in ways:  # grows as it is read
+        if way[-1] == goal:
+            return way
+        new = [part for part in parts.get(way[-1], ()) if part not in seen]
+        seen.update(new)
+        ways += [(*way, part) for part in new]
+    return ()
 
 
 def unknown_names(declared: Declared) -> Iterator[Problem]:
     """Yield a problem for every name that nothing has."""
-    sections = ("groups", "chains", "bundles")
+    sections = ("groups", "windows", "chains", "bundles")
     known = {section: sorted(declared.names(section)) for section in sections}
     for mention in _mentions(declared):
         if mention.name not in known[mention.section]:
             near = suggestion(mention.name, known[mention.section])
             what = f"there is no {mention.section[:-1]} {quoted(mention.name)}{near}"
-            yield mention.entry.problem(*mention.part, what=what)
+            yield mention.problem(what)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Mention:
-    """A part of an entry that names another entry."""
+    """A part of an entry that names another entry.
+
+    Attributes:
+        inside: Line and column within the text of that part; None for all of it.
+    """
 
     entry: Entry[Model]
     part: Path
     section: str
     name: str
+    inside: tuple[int, int] | None = None
+
+    def problem(self, what: str) -> Problem:
+        if self.inside is None:
+            return self.entry.problem(*self.part, what=what)
+        path = (*self.entry.path, *self.part)
+        return self.entry.source.problem_inside(path, self.inside, what)
 
 
 def _mentions(declared: Declared) -> Iterator[_Mention]:
+    for group in declared.groups:
+        yield from _listed(group, ("any_of",), "groups", group.model.any_of)
     for bundle in declared.bundles:
         owner = bundle.model.owner
         yield _Mention(entry=bundle, part=("owner",), section="groups", name=owner)
@@ -76,9 +134,24 @@ def _mentions(declared: Declared) -> Iterator[_Mention]:
     for one in tried:
         yield from _listed(one, ("bundles", "name"), "bundles", one.model.bundles.name)
         yield from _listed(one, ("requesters",), "groups", one.model.requesters)
+        yield from _conditioned(one)
     for rule in declared.rules:
         if rule.model.chain is not None:
             yield _Mention(entry=rule, part=("chain",), section="chains", name=rule.model.chain)
+
+
+def _conditioned(one: Entry[Rule] | Entry[Guardrail]) -> Iterator[_Mention]:
+    if one.model.during is not None:
+        yield _Mention(entry=one, part=("during",), section="windows", name=one.model.during)
+    for place, text in enumerate(one.model.when or ()):
+        for mention in compile_condition(text).mentions:
+            yield _Mention(
+                entry=one,
+                part=("when", place),
+                section=_SECTION_OF[mention.variable],
+                name=mention.name,
+                inside=mention.place,
+            )
 
 
 def _listed(

@@ -102,14 +102,19 @@ class SlackDirectory:
         )
 
     async def _members_of(self, group: Group) -> frozenset[str]:
-        if not group.usergroup:
-            return group.users
-        try:
-            return await self._members.get(group.usergroup)
-        except Unavailable as problem:
-            raise Unavailable(
-                f"Slack did not say who is in the user group of {group.name}"
-            ) from problem
+        parts = await asyncio.gather(*(self._members_of(part) for part in group.any_of))
+        members = group.users.union(*parts)
+        if group.usergroup:
+            try:
+                members = await self._members.get(group.usergroup)
+            except Unavailable as problem:
+                raise Unavailable(
+                    f"Slack did not say who is in the user group of {group.name}"
+                ) from problem
+        too_few = group.too_few(members)
+        if too_few:
+            raise Unavailable(too_few)
+        return members
 
     async def _find_members(self, usergroup: str) -> frozenset[str]:
         answer = await self._api.read("usergroups.users.list", usergroup=usergroup)

@@ -50,12 +50,15 @@ class MemoryDirectory:
         return frozenset(group.name for group in groups if who.id in self._members(group))
 
     def _members(self, group: Group) -> frozenset[str]:
-        if not group.usergroup:
-            return group.users
-        self._must_answer()
-        members = self.usergroups.get(group.usergroup)
+        members: frozenset[str] | None = group.users.union(*map(self._members, group.any_of))
+        if group.usergroup:
+            self._must_answer()
+            members = self.usergroups.get(group.usergroup)
         if members is None:
             raise Unavailable(f"Slack has no user group {group.usergroup}")
+        too_few = group.too_few(members)
+        if too_few:
+            raise Unavailable(too_few)
         return members
 
     async def channel_problem(self, channel: str) -> str:

@@ -10,14 +10,7 @@ from datetime import datetime
 from functools import reduce
 from typing import Protocol
 
-from bot.core.account import (
-    Account,
-    account_of_bundle,
-    account_of_person,
-    with_ask,
-    with_grant,
-    without_grant,
-)
+from bot.core.account import Account
 from bot.core.events import Approved, Event, TokenSpec
 from bot.core.request import Request, evolve, replay, timers
 from bot.core.states import RequestState
@@ -58,56 +51,6 @@ class Step:
     def approves(self) -> bool:
         """Whether the request is approved in it."""
         return any(isinstance(event, Approved) for event in self.events)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opening:
-    """A request that is about to be stored for the first time.
-
-    Attributes:
-        cap: How often its requester may ask for its bundle in 24 hours; None for no limit, and
-            then their asks are not counted at all.
-    """
-
-    step: Step
-    cap: int | None
-
-    @property
-    def limited_in(self) -> tuple[str, ...]:
-        """The accounts that limit it."""
-        asks = account_of_person(self.step.after.requester) if self.cap is not None else None
-        return tuple(name for name in (asks, counted_in(self.step)) if name is not None)
-
-    def counted(self, account: Account) -> Account:
-        """Return one of the accounts of `limited_in` with this request counted.
-
-        Raises:
-            NotAllowed: A limit is reached.
-        """
-        asked = self.step.after.asked
-        if account.id == account_of_person(asked.by):
-            return with_ask(account, asked.bundle, at=asked.at, cap=self.cap)
-        return recounted(account, self.step)
-
-
-def counted_in(step: Step) -> str | None:
-    """Return the account that a grant starts or ends to count in with `step`, if there is one."""
-    asked = step.after.asked
-    if asked.active_total is None or bool(_working(step.before)) == bool(_working(step.after)):
-        return None
-    return account_of_bundle(asked.bundle)
-
-
-def recounted(account: Account, step: Step) -> Account:
-    """Return the account of `counted_in` after `step`.
-
-    Raises:
-        NotAllowed: As many grants as the bundle allows are live already.
-    """
-    asked = step.after.asked
-    if asked.active_total is None or not _working(step.after):
-        return without_grant(account, step.after.id)
-    return with_grant(account, asked.bundle, step.after.id, cap=asked.active_total)
 
 
 def commit_of(

@@ -16,7 +16,8 @@ from bot.core.lifecycle import decide
 from bot.core.moves import Extend, Lapse, Move
 from bot.core.permission import Circumstances
 from bot.core.request import Request
-from bot.usecases.commits import Opening, Step, commit_of, counted_in, recounted
+from bot.usecases.commits import Step, commit_of
+from bot.usecases.counts import Opening, accounts_of, recounted
 from bot.usecases.ports import (
     Clock,
     Commit,
@@ -199,12 +200,12 @@ class Desk:
         return [step, _prolonged(await self.load(extends), request.asked, case=case)]
 
     async def _accounts(self, steps: Sequence[Step]) -> list[Account]:
-        """Return the accounts of bundles in which a grant starts or ends to count.
+        """Return the accounts in which something starts or ends to count.
 
         Raises:
             NotAllowed: As many grants as the bundle allows are live already.
         """
-        counting = [(step, name) for step in steps if (name := counted_in(step)) is not None]
+        counting = [(step, name) for step in steps for name in accounts_of(step)]
         if not counting:
             return []
         _, accounts = await self._ledger.load_all((), [name for _, name in counting])

@@ -301,7 +301,8 @@ class Directory(Protocol):
         """Return the names of those of `groups` that `who` is in.
 
         Raises:
-            Unavailable: A user group could not be read: unknown is not empty.
+            Unavailable: A user group could not be read, or has fewer members than its
+                `min_members`: unknown is not empty.
         """
 
     async def channel_problem(self, channel: str) -> str:

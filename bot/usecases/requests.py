@@ -8,13 +8,13 @@ from bot.core.client import Client
 from bot.core.decision import (
     Allow,
     Ask,
-    Facts,
     asked_anew,
     checked,
     decide_ask,
     why_no_more,
 )
 from bot.core.errors import Conflict, NotAllowed, NotFound, Refused, WrongState
+from bot.core.grant import why_not_prolonged
 from bot.core.identity import BOT, Actor, Kind, RequestId, fingerprint, request_id
 from bot.core.lifecycle import decide, opened
 from bot.core.moves import Deliver, Move, Reveal, Revoke
@@ -22,8 +22,10 @@ from bot.core.opening import requested, settled
 from bot.core.permission import Circumstances
 from bot.core.policy import Policy
 from bot.core.request import Request
-from bot.usecases.commits import Opening, Step
+from bot.usecases.commits import Step
+from bot.usecases.counts import Opening
 from bot.usecases.desk import Desk
+from bot.usecases.facts import FactFinder
 from bot.usecases.gate import Gate, bundle_named
 from bot.usecases.ports import CommitId, Ledger, Listings
 from bot.usecases.wishes import Outcome, Wish
@@ -50,6 +52,7 @@ class Requests:
         self._ledger = ledger
         self._listings = listings
         self._policy = policy
+        self._facts = FactFinder(gate, ledger=ledger, listings=listings)
 
     @property
     def policy(self) -> Policy:
@@ -112,6 +115,9 @@ class Requests:
         if meant != tokens[-1]:
             raise WrongState("this was extended already")
         policy = self.policy
+        why_not = _why_not_prolonged(original, policy)
+        if why_not is not None:
+            raise WrongState(f"this cannot be extended: {why_not}", hint="ask anew when it ends")
         ask = _asked_again(original, policy)
         return await self._open(extension, ask, policy, prolongs=original)
 
@@ -119,14 +125,14 @@ class Requests:
         self, id_: RequestId, ask: Ask, policy: Policy, *, prolongs: Request | None = None
     ) -> Outcome:
         await self._gate.channel_must_do(ask.bundle)
-        groups = await self._gate.groups_asking(ask.by, ask.bundle.name, policy)
         case = self._desk.circumstances()
-        decision = decide_ask(ask, policy, Facts(now=case.now, groups=groups))
+        facts = await self._facts.about(ask.by, ask.bundle.name, policy, now=case.now)
+        decision = decide_ask(ask, policy, facts)
         if isinstance(decision, Allow):
             await self._gate.admit(ask.by, fresh=True)
         asked = requested(id_, ask, decision, now=case.now, prolongs=prolongs)
         step = Step(None, opened(asked, settled=settled(decision), case=case))
-        opening = Opening(step=step, cap=ask.bundle.limits.per_user_per_day)
+        opening = Opening(step=step, limits=ask.bundle.limits)
         outcome = await self._desk.open(opening, case=case)
         if outcome.request.requester != ask.by:
             raise Conflict("another request has this one's id", hint="try again")
@@ -196,8 +202,12 @@ class Requests:
             return
         await self._gate.admit_requester(request)
         policy, asked = self.policy, request.asked
-        groups = await self._gate.groups_asking(asked.by, asked.bundle, policy)
-        why = why_no_more(asked, policy, Facts(now=events[0].at, groups=groups))
+        facts = await self._facts.about(
+            asked.by, asked.bundle, policy, now=events[0].at, besides=asked.request
+        )
+        why = why_no_more(asked, policy, facts)
+        if why is None and asked.extends is not None:
+            why = _why_not_prolonged(await self._desk.load(asked.extends), policy)
         if why is not None:
             raise NotAllowed(
                 f"this cannot be granted any more: {why}", hint="it must be asked anew"
@@ -283,6 +293,14 @@ def _name(move: Move) -> str:
 
 def _commit_id(delivery: str, move: Move, id_: RequestId, by: Actor) -> CommitId:
     return CommitId(fingerprint("move", delivery, _name(move), id_, str(by)))
+
+
+def _why_not_prolonged(original: Request, policy: Policy) -> str | None:
+    """Return why today's bundle lets the grant of `original` go on no longer; None if it does."""
+    bundle = policy.bundles.get(original.asked.bundle)
+    if bundle is None or original.grant is None:
+        return None  # said with more words where the bundle, or the grant, is needed
+    return why_not_prolonged(original.grant, bundle.prolonging) or None
 
 
 def _asked_again(original: Request, policy: Policy) -> Ask:

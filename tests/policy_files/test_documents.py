@@ -21,17 +21,22 @@ def test_the_right_files_are_right(tmp_path):
         ),
         ("zzz: 1", "13:5: {at}.zzz: unknown key 'zzz'"),
         ("break_glass: {}", "13:5: {at}.break_glass: 'break_glass' is not supported yet"),
-        ("extend: {times: 2}", "13:5: {at}.extend: 'extend' is not supported yet"),
+        ("extend: {}", "13:13: {at}.extend: `extend` needs `times` or `total`"),
+        ("extend: {times: -1}", "13:21: {at}.extend.times: must be 0 or more, not -1"),
+        (
+            "extend: {total: 90}",
+            "13:21: {at}.extend.total: 90 is not a duration; write 30m, 2h, 1h30m or 7d",
+        ),
         ("provider: aws", "13:5: {at}.provider: 'provider' is not supported yet"),
         (
-            "limits: {active_per_user: 1}",
-            "13:14: {at}.limits.active_per_user: 'active_per_user' is not supported yet",
+            "limits: {cool_down: 0m}",
+            "13:25: {at}.limits.cool_down: must be longer than nothing",
         ),
         (
-            "limits: {per_user: 1}",
+            "limits: {auto_per_da: 1}",
             (
-                "13:14: {at}.limits.per_user: unknown key 'per_user' (did you"
-                " mean 'per_user_per_day'?)"
+                "13:14: {at}.limits.auto_per_da: unknown key 'auto_per_da' (did you"
+                " mean 'auto_per_day'?)"
             ),
         ),
         ("limits: {active_total: 0}", "13:28: {at}.limits.active_total: must be 1 or more, not 0"),
@@ -223,10 +228,10 @@ def test_all_that_is_wrong_with_a_bundle_is_told_at_once(tmp_path):
 @pytest.mark.parametrize(
     ("entry", "problem"),
     [
-        ("x: {}", "5:3: groups.x: a group has exactly one of `users` and `usergroup`"),
+        ("x: {}", "5:3: groups.x: a group has exactly one of `users`, `usergroup` and `any_of`"),
         (
             "x: {users: [U0BEN], usergroup: S0SRE}",
-            "5:3: groups.x: a group has exactly one of `users` and `usergroup`",
+            "5:3: groups.x: a group has exactly one of `users`, `usergroup` and `any_of`",
         ),
         ("x: {users: []}", "5:14: groups.x.users: must not be empty"),
         (
@@ -241,10 +246,14 @@ def test_all_that_is_wrong_with_a_bundle_is_told_at_once(tmp_path):
             "x: {on_call: {}, users: [U0BEN]}",
             "5:7: groups.x.on_call: 'on_call' is not supported yet",
         ),
-        ("x: {any_of: [a], users: [U0BEN]}", "5:7: groups.x.any_of: 'any_of' is not supported yet"),
         (
-            "x: {min_members: 2, users: [U0BEN]}",
-            "5:7: groups.x.min_members: 'min_members' is not supported yet",
+            "x: {any_of: [leads], users: [U0BEN]}",
+            "5:3: groups.x: a group has exactly one of `users`, `usergroup` and `any_of`",
+        ),
+        ("x: {any_of: []}", "5:15: groups.x.any_of: must not be empty"),
+        (
+            "x: {min_members: -1, users: [U0BEN]}",
+            "5:20: groups.x.min_members: must be 0 or more, not -1",
         ),
         ("x: {user: [U0BEN]}", "5:7: groups.x.user: unknown key 'user' (did you mean 'users'?)"),
         ("x: [U0BEN]", "5:3: groups.x: must be a mapping, not a list"),
@@ -366,12 +375,20 @@ def test_a_chain_that_is_wrong_is_refused_at_the_place(tmp_path, chain, problem)
             ),
         ),
         (
-            ["id: a", "bundles: {}", "decision: deny", "when: [x]"],
-            "9:5: rules[0].when: 'when' is not supported yet",
+            ["id: a", "bundles: {}", "decision: deny", "when: []"],
+            "9:11: rules[0].when: must not be empty",
         ),
         (
-            ["id: a", "bundles: {}", "decision: deny", "during: night"],
-            "9:5: rules[0].during: 'during' is not supported yet",
+            ["id: a", "bundles: {}", "decision: deny", "when: x"],
+            "9:11: rules[0].when: must be a list, not 'x'",
+        ),
+        (
+            ["id: a", "bundles: {}", "decision: deny", "when: [true]"],
+            "9:12: rules[0].when[0]: must be text, not true; put it in quotes",
+        ),
+        (
+            ["id: a", "bundles: {}", "decision: deny", f"when: ['{'x' * 1001}']"],
+            "9:12: rules[0].when[0]: must have 1000 characters at most, and has 1001",
         ),
         (
             ["id: a", "bundles: {}", "decision: deny", "mode: audit"],
@@ -424,6 +441,75 @@ def test_a_guardrail_that_is_wrong_is_refused_at_the_place(tmp_path, guardrail, 
 
 
 @pytest.mark.parametrize(
+    ("window", "problem"),
+    [
+        ("{days: [mon]}", "3:3: windows.w: the key 'tz' is missing"),
+        ("{tz: UTC}", "3:3: windows.w: say `days`, `start` and `end`, or `dates`"),
+        (
+            "{tz: Europe/Berln, days: [mon]}",
+            (
+                "3:11: windows.w.tz: 'Europe/Berln' is not a time zone such as Europe/Berlin or UTC"
+                " (did you mean 'Europe/Berlin'?)"
+            ),
+        ),
+        (
+            "{tz: ../../etc/passwd, days: [mon]}",
+            (
+                "3:11: windows.w.tz: '../../etc/passwd' is not a time zone such as Europe/Berlin or"
+                " UTC"
+            ),
+        ),
+        (
+            "{tz: UTC, days: [monday]}",
+            "3:23: windows.w.days[0]: 'monday' is not allowed (did you mean 'mon'?)",
+        ),
+        ("{tz: UTC, days: []}", "3:22: windows.w.days: must not be empty"),
+        (
+            "{tz: UTC, start: 9:00}",
+            (
+                "3:23: windows.w.start: '9:00' is not a time of day; write 09:00, or 24:00 for"
+                " midnight"
+            ),
+        ),
+        (
+            "{tz: UTC, end: 24:01}",
+            "3:21: windows.w.end: '24:01' is not a time of day; write 09:00, or 24:00 for midnight",
+        ),
+        (
+            "{tz: UTC, end: 1800}",
+            "3:21: windows.w.end: 1800 is not a time of day; write 09:00, or 24:00 for midnight",
+        ),
+        ("{tz: UTC, start: 24:00}", "3:23: windows.w.start: must come before 24:00"),
+        (
+            "{tz: UTC, start: 09:00, end: 09:00}",
+            "3:3: windows.w: `start` and `end` are the same; leave both out for the whole day",
+        ),
+        (
+            "{tz: UTC, dates: 2026-02-30..2026-03-01}",
+            (
+                "3:23: windows.w.dates: '2026-02-30..2026-03-01' is not a range of dates; write"
+                " 2026-12-19..2027-01-03"
+            ),
+        ),
+        (
+            "{tz: UTC, dates: 2026-03-01..2026-02-01}",
+            "3:23: windows.w.dates: 2026-03-01 is after 2026-02-01",
+        ),
+        (
+            "{tz: UTC, dates: 2026-03-01}",
+            (
+                "3:23: windows.w.dates: '2026-03-01' is not a range of dates; write"
+                " 2026-12-19..2027-01-03"
+            ),
+        ),
+    ],
+)
+def test_a_window_that_is_wrong_is_refused_at_the_place(tmp_path, window, problem):
+    text = f"version: 1\nwindows:\n  w: {window}\n"
+    assert problems(tmp_path, more=text) == [f"p/more.yaml:{problem}"]
+
+
+@pytest.mark.parametrize(
     ("client", "problem"),
     [
         (
@@ -470,7 +556,7 @@ def test_a_secret_that_stands_in_the_place_of_its_hash_is_not_repeated(tmp_path)
         ("version: '1'\n", "1:10: version: must be a whole number, not '1'"),
         ("version: true\n", "1:10: version: must be a whole number, not true"),
         ("version: 1\nrulez: []\n", "2:1: rulez: unknown key 'rulez' (did you mean 'rules'?)"),
-        ("version: 1\nwindows: {}\n", "2:1: windows: 'windows' is not supported yet"),
+        ("version: 1\nwindows: []\n", "2:10: windows: must be a mapping, not a list"),
         ("version: 1\nauditors: x\n", "2:1: auditors: 'auditors' is not supported yet"),
         ("version: 1\nrules: {}\n", "2:8: rules: must be a list, not a mapping"),
         ("version: 1\ngroups:\n", "2:8: groups: must be a mapping, not nothing"),

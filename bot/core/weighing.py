@@ -1,0 +1,98 @@
+"""Whether a rule or a guardrail is about an ask, and if not, why."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from bot.core.conditions import Condition, activation_of
+from bot.core.durations import spell
+from bot.core.policy import Guardrail, Rule, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found out.
+
+    Attributes:
+        why_not: Why it is not about the ask; "" if it is.
+        failed: Which condition could not be evaluated, and why; "" for none. Then whether it is
+            about the ask is not known, and the stricter answer counts.
+    """
+
+    why_not: str = ""
+    failed: str = ""
+
+    @property
+    def holds(self) -> bool:
+        """Whether it is about the ask, so far as that could be found out."""
+        return not self.why_not and not self.failed
+
+
+_HOLDS: Final = Finding()
+
+
+class Scene:
+    """Everything that rules are weighed by.
+
+    Args:
+        groups: The policy's groups that the requester is in.
+        values: Returns the values of the variables that conditions may read; called once, and
+            only if a condition is reached.
+        auto_left: Whether policy may approve one more of these requests by itself.
+    """
+
+    __slots__ = ("_activation", "_values", "auto_left", "duration", "groups", "now")
+
+    def __init__(
+        self,
+        *,
+        now: datetime,
+        groups: frozenset[str],
+        duration: timedelta,
+        auto_left: bool,
+        values: Callable[[], Mapping[str, Any]],
+    ) -> None:
+        self.now = now
+        self.groups = groups
+        self.duration = duration
+        self.auto_left = auto_left
+        self._values = values
+        self._activation: Any = None
+
+    def value(self, condition: Condition) -> bool | str:
+        """Return whether `condition` holds, or why that cannot be said."""
+        if self._activation is None:
+            self._activation = activation_of(self._values())
+        return condition.value(self._activation)
+
+
+def weigh(one: Rule | Guardrail, scene: Scene) -> Finding:
+    """Return whether `one` is about what is asked."""
+    if one.requesters and scene.groups.isdisjoint(one.requesters):
+        return Finding(f"it is for {', '.join(one.requesters)}, and you are in none of them")
+    if one.during is not None and not one.during.is_open(scene.now):
+        return Finding(f"it is for {one.during.name} only")
+    if isinstance(one, Rule):
+        why_not = _beyond(one, scene)
+        if why_not:
+            return Finding(why_not)
+    for condition in one.when:
+        value = scene.value(condition)
+        if value is not True:
+            return _not_true(condition, value)
+    return _HOLDS
+
+
+def _beyond(rule: Rule, scene: Scene) -> str:
+    if rule.max_duration is not None and scene.duration > rule.max_duration:
+        return f"it is for {spell(rule.max_duration)} at most"
+    if rule.verdict is Verdict.AUTO_APPROVE and not scene.auto_left:
+        return "it has approved as many of your requests in 24 hours as it may"
+    return ""
+
+
+def _not_true(condition: Condition, value: bool | str) -> Finding:  # noqa: FBT001 - CEL's answer
+    if value is False:
+        return Finding(f"`{condition.text}` is not so")
+    return Finding(failed=f"`{condition.text}`: {value}")

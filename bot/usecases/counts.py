@@ -1,0 +1,90 @@
+"""Which accounts a change counts in, and what it makes of them."""
+
+from dataclasses import dataclass
+
+from bot.core.account import (
+    Account,
+    account_of_bundle,
+    account_of_holder,
+    account_of_person,
+    with_ask,
+    with_denial,
+    with_grant,
+    without_grant,
+)
+from bot.core.events import Denied
+from bot.core.identity import BOT
+from bot.core.request import Request
+from bot.core.scopes import Limits
+from bot.usecases.commits import Step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """A request that is about to be stored for the first time.
+
+    Attributes:
+        limits: Those of its bundle; where nothing is limited, asks are not counted at all.
+    """
+
+    step: Step
+    limits: Limits
+
+    @property
+    def limited_in(self) -> tuple[str, ...]:
+        """The accounts that limit it."""
+        counts = self.limits.counts_asks
+        asks = (account_of_person(self.step.after.requester),) if counts else ()
+        return (*asks, *accounts_of(self.step))
+
+    def counted(self, account: Account) -> Account:
+        """Return one of the accounts of `limited_in` with this request counted.
+
+        Raises:
+            NotAllowed: A limit is reached.
+        """
+        asked = self.step.after.asked
+        if account.id != account_of_person(asked.by):
+            return recounted(account, self.step)
+        return with_ask(
+            account, asked.bundle, at=asked.at, limits=self.limits, auto=self.step.approves
+        )
+
+
+def accounts_of(step: Step) -> tuple[str, ...]:
+    """Return the accounts in which something starts or ends to count with `step`."""
+    asked = step.after.asked
+    found = []
+    if _works(step.before) != _works(step.after):
+        if asked.active_total is not None:
+            found.append(account_of_bundle(asked.bundle))
+        if asked.active_per_user is not None:
+            found.append(account_of_holder(asked.bundle, asked.by))
+    if asked.cool_down is not None and _denied_by_people(step):
+        found.append(account_of_person(asked.by))
+    return tuple(found)
+
+
+def recounted(account: Account, step: Step) -> Account:
+    """Return one of the accounts of `accounts_of` after `step`.
+
+    Raises:
+        NotAllowed: As many grants as the bundle allows are live already.
+    """
+    after = step.after
+    asked = after.asked
+    if account.id == account_of_person(asked.by):
+        return with_denial(account, asked.bundle, at=step.events[-1].at)
+    is_everybodys = account.id == account_of_bundle(asked.bundle)
+    cap = asked.active_total if is_everybodys else asked.active_per_user
+    if cap is None or not _works(after):
+        return without_grant(account, after.id)
+    return with_grant(account, asked.bundle, after.id, cap=cap)
+
+
+def _works(request: Request | None) -> bool:
+    return request is not None and request.working_grant is not None
+
+
+def _denied_by_people(step: Step) -> bool:
+    return any(isinstance(event, Denied) and event.by != BOT for event in step.events)

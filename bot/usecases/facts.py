@@ -1,0 +1,80 @@
+"""What a decision must know: looked up only so far as the policy reads it."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from bot.core.account import DAY, account_of_person, auto_approved
+from bot.core.decision import Facts
+from bot.core.identity import Actor, RequestId
+from bot.core.policy import Policy
+from bot.core.request import Request
+from bot.core.scopes import Bundle
+from bot.usecases.gate import Gate
+from bot.usecases.ports import Ledger, Listings
+
+# So many of a person's newest requests are looked at: first few, then all that the store lists.
+# What cannot be counted among them is unknown, and what reads it is refused.
+PAGES: Final = (50, 1000)
+
+
+class FactFinder:
+    """Gathers facts about who asks; a look-up that fails refuses."""
+
+    def __init__(self, gate: Gate, *, ledger: Ledger, listings: Listings) -> None:
+        self._gate = gate
+        self._ledger = ledger
+        self._listings = listings
+
+    async def about(
+        self,
+        who: Actor,
+        bundle: str,
+        policy: Policy,
+        *,
+        now: datetime,
+        besides: RequestId | None = None,
+    ) -> Facts:
+        """Return what `policy` must know of `who` to decide about `bundle`.
+
+        Args:
+            besides: The request that is decided on; it is not counted.
+
+        Raises:
+            Unavailable: Something could not be looked up.
+        """
+        read = policy.facts_read_for(bundle)
+        wants_live, wants_today = "user.active_grants" in read, "user.requests_today" in read
+        since = datetime.min.replace(tzinfo=UTC) if wants_live else now - DAY
+        found = await self._requests(who, since) if wants_live or wants_today else ()
+        requests = None if found is None else [each for each in found if each.id != besides]
+        return Facts(
+            now=now,
+            groups=await self._gate.groups_asking(who, bundle, policy),
+            active_grants=_live(requests, now) if requests is not None and wants_live else None,
+            requests_today=_today(requests, now) if requests is not None and wants_today else None,
+            auto_today=await self._auto_today(who, policy.bundles.get(bundle), now),
+        )
+
+    async def _requests(self, who: Actor, since: datetime) -> Sequence[Request] | None:
+        """Return the requests of `who` since then, None if there are too many to see them all."""
+        for page in PAGES:
+            found = await self._listings.of_person(who, limit=page)
+            if len(found) < page or found[-1].asked.at < since:
+                return found
+        return None
+
+    async def _auto_today(self, who: Actor, bundle: Bundle | None, now: datetime) -> int | None:
+        if bundle is None or bundle.limits.auto_per_day is None:
+            return None
+        _, [account] = await self._ledger.load_all((), (account_of_person(who),))
+        return auto_approved(account, bundle.name, at=now)
+
+
+def _live(requests: Sequence[Request], now: datetime) -> int:
+    grants = [request.working_grant for request in requests]
+    return sum(grant is not None and grant.ends_at > now for grant in grants)
+
+
+def _today(requests: Sequence[Request], now: datetime) -> int:
+    return sum(request.asked.at > now - DAY for request in requests)
