@@ -18,6 +18,7 @@ from bot.config import read_settings
 from bot.core.errors import BotError
 from bot.demo import play_demo, play_story
 from bot.keyring import make_key
+from bot.policy_cli import policy
 from bot.service import Role, serve_forever
 from bot.telemetry import configure_logging
 
@@ -82,6 +83,9 @@ def demo(*, script: bool, port: int) -> None:
     """Show the whole job on this machine: no Slack, no account, no key."""
     configure_logging("warning", sys.stderr)
     _run(play_story(STATE / "story") if script else play_demo(STATE / "demo", port=port))
+
+
+main.add_command(policy)
 
 
 @main.group()

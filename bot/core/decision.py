@@ -118,13 +118,18 @@ def checked(
         by=by,
         bundle=bundle,
         scopes=narrowed(bundle, wanted),
-        duration=_duration(bundle, duration),
+        duration=duration_of(bundle, duration),
         reason=reason_of(reason, least=max(bundle.reason_min, 1)),
         ticket=_ticket(bundle, ticket),
     )
 
 
-def _duration(bundle: Bundle, wanted: timedelta | None) -> timedelta:
+def duration_of(bundle: Bundle, wanted: timedelta | None) -> timedelta:
+    """Return for how long `bundle` is asked; None asks for its default.
+
+    Raises:
+        Invalid: It cannot be had for so long.
+    """
     if wanted is None:
         return bundle.default_duration
     if wanted <= timedelta(0) or wanted % _SECOND:

@@ -1,5 +1,19 @@
 """Policy files: policies/*.yaml to the core's Policy, with every problem at its place."""
 
-from bot.policy_files.load import Loaded, load_policies
+from bot.policy_files.cases import Case, load_cases
+from bot.policy_files.load import Loaded, WrongFiles, load_policies
+from bot.policy_files.problems import Problem
+from bot.policy_files.schema import schema_text
+from bot.policy_files.trials import Trial, try_case
 
-__all__ = ["Loaded", "load_policies"]
+__all__ = [
+    "Case",
+    "Loaded",
+    "Problem",
+    "Trial",
+    "WrongFiles",
+    "load_cases",
+    "load_policies",
+    "schema_text",
+    "try_case",
+]

@@ -1,6 +1,7 @@
 """The kinds of values in policy files, each with the sentence that says what it must be."""
 
 import re
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Annotated, Final
 from urllib.parse import urlsplit
@@ -12,7 +13,15 @@ from pydantic import (
     BeforeValidator,
     Discriminator,
     Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
     Tag,
+    WithJsonSchema,
+)
+from pydantic_core import CoreSchema
+from pydantic_core.core_schema import (
+    no_info_after_validator_function,
+    no_info_before_validator_function,
 )
 
 from bot.core.conditions import compile_condition
@@ -41,15 +50,49 @@ _CLOCK: Final = re.compile(r"([01][0-9]|2[0-3]|24(?=:00)):([0-5][0-9])", re.ASCI
 _URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[A-Za-z0-9._~:/?\[\]@!$&'()*+,;=%-]+")
 
 
-def _like(pattern: str, what: str) -> AfterValidator:
-    shape = re.compile(pattern)
+@dataclass(frozen=True, slots=True)
+class _Like:
+    """Takes a text that matches `pattern` in full."""
 
-    def check(text: str) -> str:
-        if shape.fullmatch(text) is None:
-            raise ValueError(f"{quoted(text)} is not {what}")
+    pattern: str
+    what: str
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return no_info_after_validator_function(self._checked, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, _: CoreSchema, __: GetJsonSchemaHandler
+    ) -> dict[str, object]:
+        return {"type": "string", "pattern": f"^({self.pattern})$", "description": self.what}
+
+    def _checked(self, text: str) -> str:
+        if re.fullmatch(self.pattern, text) is None:
+            raise ValueError(f"{quoted(text)} is not {self.what}")
         return text
 
-    return AfterValidator(check)
+
+class _OneOf:
+    """Takes one of `choices` by its name."""
+
+    def __init__(self, *choices: object) -> None:
+        self._named = {str(choice): choice for choice in choices}
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return no_info_before_validator_function(self._chosen, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, _: CoreSchema, __: GetJsonSchemaHandler
+    ) -> dict[str, object]:
+        return {"enum": list(self._named)}
+
+    def _chosen(self, value: object) -> object:
+        if not isinstance(value, str) or value not in self._named:
+            raise ValueError(f"{shown(value)} is not allowed" + suggestion(value, self._named))
+        return self._named[value]
 
 
 def _words(most: int) -> AfterValidator:
@@ -73,18 +116,6 @@ def _length(value: object) -> timedelta:
     if not length:
         raise ValueError("must be longer than nothing")
     return length
-
-
-def _one_of(*choices: object) -> BeforeValidator:
-    """Return a check that takes one of `choices` by its name."""
-    named = {str(choice): choice for choice in choices}
-
-    def choose(value: object) -> object:
-        if not isinstance(value, str) or value not in named:
-            raise ValueError(f"{shown(value)} is not allowed" + suggestion(value, named))
-        return named[value]
-
-    return BeforeValidator(choose)
 
 
 def _channel(value: object) -> object:
@@ -195,32 +226,63 @@ def _pattern(text: str) -> str:
     return text
 
 
-Name = Annotated[str, _like(r"[a-z][a-z0-9-]{0,62}", "a name: small letters, digits and dashes")]
+Name = Annotated[str, _Like(r"[a-z][a-z0-9-]{0,62}", "a name: small letters, digits and dashes")]
 Names = Annotated[list[Name], Field(min_length=1)]
-UserId = Annotated[str, _like(r"[UW][A-Z0-9]{2,20}", "a Slack user id such as U012AB3CD")]
-UsergroupId = Annotated[str, _like(r"S[A-Z0-9]{2,20}", "a Slack user group id such as S012AB3CD")]
+UserId = Annotated[str, _Like(r"[UW][A-Z0-9]{2,20}", "a Slack user id such as U012AB3CD")]
+UsergroupId = Annotated[str, _Like(r"S[A-Z0-9]{2,20}", "a Slack user group id such as S012AB3CD")]
 Channel = Annotated[
     str,
     BeforeValidator(_channel),
-    _like(r"#[^\sA-Z#@\"'<>,:]{1,80}|[CG][A-Z0-9]{2,20}", 'a channel: "#name" or an id'),
+    _Like(r"#[^\sA-Z#@\"'<>,:]{1,80}|[CG][A-Z0-9]{2,20}", 'a channel: "#name" or an id'),
 ]
 Uri = Annotated[str, AfterValidator(_uri)]
 Scope = Annotated[str, AfterValidator(_scope)]
 Words = Annotated[str, _words(MAX_WORDS)]
 Title = Annotated[str, _words(MAX_TITLE)]
-Length = Annotated[timedelta, BeforeValidator(_length)]
+Length = Annotated[
+    timedelta,
+    BeforeValidator(_length),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": "^([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?$",
+            "description": "a duration: 30m, 2h, 1h30m or 7d",
+            "examples": ["30m", "2h", "7d"],
+        }
+    ),
+]
 Count = Annotated[int, Field(ge=1)]
-Clock = Annotated[int, BeforeValidator(_clock)]
+Clock = Annotated[
+    int,
+    BeforeValidator(_clock),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": "^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$",
+            "description": "a time of day: 09:00, or 24:00 for midnight",
+        }
+    ),
+]
 Start = Annotated[Clock, AfterValidator(_before_midnight)]
 Zone = Annotated[str, AfterValidator(_zone)]
-Dates = Annotated[tuple[date, date], BeforeValidator(_dates)]
-Day = Annotated[str, _one_of(*DAYS)]
+Dates = Annotated[
+    tuple[date, date],
+    BeforeValidator(_dates),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}[.][.][0-9]{4}-[0-9]{2}-[0-9]{2}$",
+            "description": "the first and the last day: 2026-12-19..2027-01-03",
+        }
+    ),
+]
+Day = Annotated[str, _OneOf(*DAYS)]
 When = Annotated[list[Annotated[str, AfterValidator(_condition)]], Field(min_length=1)]
-Environment = Annotated[str, _one_of("dev", "staging", "production")]
-Access = Annotated[str, _one_of("read", "write", "admin")]
-RiskName = Annotated[Risk, _one_of(*Risk)]
-DeliveryName = Annotated[Delivery, _one_of(*Delivery)]
-Decision = Annotated[Verdict, _one_of(*Verdict)]
+Environment = Annotated[str, _OneOf("dev", "staging", "production")]
+Access = Annotated[str, _OneOf("read", "write", "admin")]
+RiskName = Annotated[Risk, _OneOf(*Risk)]
+DeliveryName = Annotated[Delivery, _OneOf(*Delivery)]
+Decision = Annotated[Verdict, _OneOf(*Verdict)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 Sha256 = Annotated[str, AfterValidator(_sha256)]
 Version = Annotated[int, AfterValidator(_version)]

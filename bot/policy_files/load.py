@@ -11,6 +11,7 @@ from bot.core.policy import Policy
 from bot.policy_files.assemble import clients_of, policy_of
 from bot.policy_files.declared import Declared, declare
 from bot.policy_files.positions import MAX_BYTES, Source, no_source, read_source
+from bot.policy_files.problems import Problem
 from bot.policy_files.references import (
     circles,
     doubles,
@@ -20,6 +21,18 @@ from bot.policy_files.references import (
 )
 
 SUFFIXES: Final = (".yaml", ".yml")
+
+
+class WrongFiles(Misconfigured):
+    """What is wrong with files, each problem with its place.
+
+    Attributes:
+        found: In the order of files and lines.
+    """
+
+    def __init__(self, *found: Problem) -> None:
+        super().__init__(*map(str, found))
+        self.found = found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,10 +50,11 @@ def load_policies(folder: Path, *, default_resource: str) -> Loaded:
         default_resource: The audience of bundles that name no resource, a URI (RFC 8707).
 
     Raises:
-        Misconfigured: With everything that is wrong in any of the files, each as
-            "file:line:column: path: what is wrong", in the order of files and lines.
+        WrongFiles: With everything that is wrong in any of the files, each as
+            "file:line:column: path: what is wrong".
+        Misconfigured: There are no files, or nothing is declared in them.
     """
-    sources = [_source(path, folder) for path in _paths(folder)]
+    sources = [read_file(path, folder) for path in _paths(folder)]
     readable = [source for source in sources if not source.problems]
     declared, wrong = declare(readable)
     problems = [problem for source in sources for problem in source.problems]
@@ -49,7 +63,7 @@ def load_policies(folder: Path, *, default_resource: str) -> Loaded:
     if len(readable) == len(sources):  # else what seems unknown may be in the others
         problems += unknown_names(declared)
     if problems:
-        raise Misconfigured(*map(str, sorted(problems)))
+        raise WrongFiles(*sorted(problems))
     missing = [*_missing(declared, folder)]
     if missing:
         raise Misconfigured(*missing)
@@ -59,7 +73,7 @@ def load_policies(folder: Path, *, default_resource: str) -> Loaded:
 
 def _paths(folder: Path) -> list[Path]:
     try:
-        found = [path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES]
+        found = yaml_files(folder)
     except OSError as problem:
         raise Misconfigured(
             f"the policy folder {folder} cannot be read: {problem.strerror}"
@@ -69,10 +83,20 @@ def _paths(folder: Path) -> list[Path]:
             f"the policy folder {folder} holds no *.yaml file; begin with a copy of the shipped"
             " policies/"
         )
-    return sorted(found)
+    return found
 
 
-def _source(path: Path, folder: Path) -> Source:
+def yaml_files(folder: Path) -> list[Path]:
+    """Return the *.yaml and *.yml files directly in `folder`, in the order of their names.
+
+    Raises:
+        OSError: The folder cannot be read.
+    """
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+
+
+def read_file(path: Path, folder: Path) -> Source:
+    """Return the file at `path`, under its name as people see it who know `folder`."""
     # With its folder's name: short, and clickable where people start us.
     name = str(path.relative_to(folder.parent))
     try:

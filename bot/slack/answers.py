@@ -33,6 +33,7 @@ _ENTRIES: Final = MESSAGE_BLOCKS - 3
 _HELP: Final = (
     ("/jit request", "ask for access, in a form"),
     ("/jit request BUNDLE [30m] [--ticket T] why…", "ask in one line"),
+    ("/jit why BUNDLE [30m]", "what the policy would say, and why, before you ask"),
     ("/jit bundles", "what you can ask for"),
     ("/jit list", "your requests and what you hold now"),
     ("/jit status ID", "how one request stands"),
@@ -46,7 +47,7 @@ def help_text() -> Rendered:
     """Return what can be typed."""
     lines = "\n".join(f"{code(typed)}  {does}" for typed, does in _HELP)
     return Rendered(
-        "Ask with /jit request; /jit bundles, list, status, cancel and revoke do the rest.",
+        "Ask with /jit request; /jit why, bundles, list, status, cancel and revoke do the rest.",
         [
             section("*Access for a while, for a reason.* You ask, somebody agrees, a token comes."),
             section(lines),

@@ -2,6 +2,7 @@
 
     /jit [help]
     /jit request [BUNDLE [DURATION] [--ticket T] reason…]
+    /jit why BUNDLE [DURATION] [--ticket T] [reason…]
     /jit bundles | list | status [ID] | cancel ID | revoke ID [reason…]
 
 Phones turn -- into a dash and quotes into curly ones; both are understood.
@@ -67,6 +68,13 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
+class Why:
+    """What would policy say to this wish? Its reason and ticket may be missing."""
+
+    wish: Wish
+
+
+@dataclass(frozen=True, slots=True)
 class Unknown:
     """What was typed is no command.
 
@@ -78,9 +86,9 @@ class Unknown:
     nearest: str = ""
 
 
-Command: TypeAlias = Help | Bundles | List | Status | Cancel | Revoke | Ask | Unknown
+Command: TypeAlias = Help | Bundles | List | Status | Cancel | Revoke | Ask | Why | Unknown
 
-_VERBS: Final = ("help", "request", "bundles", "status", "list", "cancel", "revoke")
+_VERBS: Final = ("help", "request", "why", "bundles", "status", "list", "cancel", "revoke")
 _DASHES: Final = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
 _QUOTES: Final = "\"'\u201c\u201d\u201e\u201f\u2018\u2019\u201a\u201b\u00ab\u00bb"
 _FLAGS: Final = re.IGNORECASE
@@ -106,6 +114,8 @@ def read_command(text: str) -> Command:
             return Help()
         case "request":
             return Ask(_wish(rest))
+        case "why" if rest:
+            return Why(_wish(rest))
         case "bundles":
             return Bundles()
         case "list":
@@ -119,6 +129,8 @@ def read_command(text: str) -> Command:
             return Revoke(read_id(_bare(id_)), tidy(_bare(reason), REASON_TEXT))
         case "cancel" | "revoke":
             return Unknown(tidy(typed, NAME_TEXT), f"{verb.lower()} ID")
+        case "why":
+            return Unknown(tidy(typed, NAME_TEXT), "why BUNDLE")
         case _:
             near = get_close_matches(verb.lower(), _VERBS, n=1)
             return Unknown(tidy(typed, NAME_TEXT), near[0] if near else "")

@@ -14,6 +14,7 @@ from bot.slack.answers import (
     unknown_text,
 )
 from bot.slack.api import SlackApi
+from bot.slack.forecast import why_text
 from bot.slack.forms import request_form
 from bot.slack.mrkdwn import Rendered
 from bot.slack.payloads import Typed
@@ -51,6 +52,8 @@ class Commands:
                 return await self._move(id_, Cancel(), typed)
             case c.Revoke(request=id_, reason=reason):
                 return await self._move(id_, Revoke(reason), typed)
+            case c.Why(wish=wish):
+                return why_text(await self._requests.why(wish, by=typed.by))
             case c.Ask(wish=wish):
                 return await self._ask(wish, typed)
             case _:

@@ -8,13 +8,12 @@ from bot.core.client import Client
 from bot.core.decision import (
     Allow,
     Ask,
-    asked_anew,
     checked,
     decide_ask,
     why_no_more,
 )
 from bot.core.errors import Conflict, NotAllowed, NotFound, Refused, WrongState
-from bot.core.grant import why_not_prolonged
+from bot.core.explaining import Explanation, explained, supposed
 from bot.core.identity import BOT, Actor, Kind, RequestId, fingerprint, request_id
 from bot.core.lifecycle import decide, opened
 from bot.core.moves import Deliver, Move, Reveal, Revoke
@@ -25,6 +24,7 @@ from bot.core.request import Request
 from bot.usecases.commits import Step
 from bot.usecases.counts import Opening
 from bot.usecases.desk import Desk
+from bot.usecases.extending import asked_again, why_no_longer
 from bot.usecases.facts import FactFinder
 from bot.usecases.gate import Gate, bundle_named
 from bot.usecases.ports import CommitId, Ledger, Listings
@@ -84,6 +84,23 @@ class Requests:
         )
         return await self._open(request_id(delivery), ask, policy)
 
+    async def why(self, wish: Wish, *, by: Actor) -> Explanation:
+        """Return what policy would say to `wish` now, and why; nothing is recorded.
+
+        Raises:
+            Invalid: There is no such bundle, or it cannot be had for so long.
+            NotAllowed: `by` may not use the bot.
+            Unavailable: Something could not be looked up.
+        """
+        await self._gate.admit(by)
+        policy = self.policy
+        bundle = bundle_named(policy, wish.bundle)
+        ask = supposed(
+            bundle, by=by, duration=wish.duration, reason=wish.reason, ticket=wish.ticket
+        )
+        now = self._desk.circumstances().now
+        return explained(ask, policy, await self._facts.about(by, bundle.name, policy, now=now))
+
     async def extend(self, id_: RequestId, *, by: Actor, delivery: str, token: str = "") -> Outcome:
         """Ask for more time for the grant of `id_`: a new request, decided by today's policy.
 
@@ -115,10 +132,10 @@ class Requests:
         if meant != tokens[-1]:
             raise WrongState("this was extended already")
         policy = self.policy
-        why_not = _why_not_prolonged(original, policy)
+        why_not = why_no_longer(original, policy)
         if why_not is not None:
             raise WrongState(f"this cannot be extended: {why_not}", hint="ask anew when it ends")
-        ask = _asked_again(original, policy)
+        ask = asked_again(original, policy)
         return await self._open(extension, ask, policy, prolongs=original)
 
     async def _open(
@@ -207,7 +224,7 @@ class Requests:
         )
         why = why_no_more(asked, policy, facts)
         if why is None and asked.extends is not None:
-            why = _why_not_prolonged(await self._desk.load(asked.extends), policy)
+            why = why_no_longer(await self._desk.load(asked.extends), policy)
         if why is not None:
             raise NotAllowed(
                 f"this cannot be granted any more: {why}", hint="it must be asked anew"
@@ -293,25 +310,3 @@ def _name(move: Move) -> str:
 
 def _commit_id(delivery: str, move: Move, id_: RequestId, by: Actor) -> CommitId:
     return CommitId(fingerprint("move", delivery, _name(move), id_, str(by)))
-
-
-def _why_not_prolonged(original: Request, policy: Policy) -> str | None:
-    """Return why today's bundle lets the grant of `original` go on no longer; None if it does."""
-    bundle = policy.bundles.get(original.asked.bundle)
-    if bundle is None or original.grant is None:
-        return None  # said with more words where the bundle, or the grant, is needed
-    return why_not_prolonged(original.grant, bundle.prolonging) or None
-
-
-def _asked_again(original: Request, policy: Policy) -> Ask:
-    """Return the ask for as much again of what `original` got, under today's bundle.
-
-    Raises:
-        NotAllowed: The bundle is gone or has lost what was granted.
-    """
-    asked = original.asked
-    try:
-        bundle = bundle_named(policy, asked.bundle)
-        return asked_anew(asked, bundle, duration=min(asked.duration, bundle.max_duration))
-    except Refused as problem:
-        raise NotAllowed(f"this cannot be extended: {problem}", hint="ask anew") from None

@@ -27,7 +27,8 @@ TICKETS = {"billing-refund": "BILL-7", "deploy-production": "OPS-7"}
 
 
 def members(group):
-    return MEMBERS[group.usergroup] if group.usergroup else group.users
+    listed = MEMBERS[group.usergroup] if group.usergroup else group.users
+    return set(listed).union(*map(members, group.any_of))
 
 
 def answer(user, bundle, minutes=2):
@@ -40,7 +41,8 @@ def answer(user, bundle, minutes=2):
         ticket=TICKETS.get(bundle, ""),
     )
     groups = frozenset(name for name, group in POLICY.groups.items() if user in members(group))
-    return decide_ask(ask, POLICY, Facts(now=NOW, groups=groups))
+    facts = Facts(now=NOW, groups=groups, active_grants=0, auto_today=0)
+    return decide_ask(ask, POLICY, facts)
 
 
 def who_can_approve(user, bundle):

@@ -1,0 +1,176 @@
+"""Tests of policies: policies/tests/*.yaml, each case a request and the decision that it must get.
+
+as_of: "2026-11-23T10:00:00+01:00"
+tests:
+  - name: an engineer reads staging at once
+    given: {groups: [engineers], bundle: staging-logs, duration: 10m}
+    expect: {outcome: auto_approve, rule: staging-at-once}
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Final
+
+from pydantic import BeforeValidator, Field, ValidationError
+
+from bot.core.policy import Policy
+from bot.policy_files.documents import Model
+from bot.policy_files.explain import problems_of
+from bot.policy_files.kinds import Channel, Decision, Length, Name, Scope, UserId, Version
+from bot.policy_files.load import WrongFiles, read_file, yaml_files
+from bot.policy_files.positions import Source
+from bot.policy_files.problems import Path as At
+from bot.policy_files.problems import Problem, quoted, shown, suggestion
+
+FOLDER: Final = "tests"
+
+
+def _time(value: object) -> datetime:
+    try:
+        at = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        example = "2026-11-23T10:00:00+01:00"
+        raise ValueError(f"{shown(value)} is not a time with its zone; write {example}")
+    return at
+
+
+AsOf = Annotated[datetime, BeforeValidator(_time)]
+Number = Annotated[int, Field(ge=0)]
+
+
+class Given(Model):
+    """Who asks for what, and how things stand."""
+
+    LATER = frozenset({"break_glass"})
+
+    user: UserId = "U0SOMEBODY"
+    groups: list[Name] = Field(default_factory=list)
+    bundle: Name
+    scopes: Annotated[list[Scope], Field(min_length=1)] | None = None
+    duration: Length | None = None
+    reason: str = "a reason that is long enough for every bundle"
+    ticket: str | None = None
+    as_of: AsOf | None = None
+    active_grants: Number = 0
+    requests_today: Number = 0
+    auto_today: Number = 0
+
+
+class Expect(Model):
+    """What must come of it; what is left out is not looked at."""
+
+    LATER = frozenset({"at_least", "review_by"})
+
+    outcome: Decision
+    rule: Name | None = None
+    guardrail: Name | None = None
+    chain: Name | None = None
+    approvals: Number | None = None
+    channel: Channel | None = None
+    because: str | None = None
+
+
+class CaseEntry(Model):
+    """One case."""
+
+    name: str
+    given: Given
+    expect: Expect
+
+
+class CaseFile(Model):
+    """One file of cases."""
+
+    version: Version = 1
+    as_of: AsOf | None = None
+    tests: Annotated[list[CaseEntry], Field(min_length=1)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One case at its place."""
+
+    name: str
+    given: Given
+    expect: Expect
+    as_of: datetime
+    source: Source
+    path: At
+
+    def problem(self, *part: str | int, what: str) -> Problem:
+        """Return the problem `what` with a part of the case."""
+        path = (*self.path, *part)
+        while path not in self.source.places:
+            path = path[:-1]
+        return self.source.problem(path, what)
+
+
+def load_cases(folder: Path, policy: Policy) -> tuple[Case, ...]:
+    """Return the cases in the folder `tests` of a policy folder; none if there is no such folder.
+
+    Raises:
+        WrongFiles: With everything that is wrong in any of the files.
+    """
+    tests = folder / FOLDER
+    paths = yaml_files(tests) if tests.is_dir() else []
+    sources = [read_file(path, folder) for path in paths]
+    cases: list[Case] = []
+    problems = [problem for source in sources for problem in source.problems]
+    for source in sources:
+        if not source.problems:
+            _read(source, cases, problems)
+    for case in cases:
+        problems += _unknown(case, policy)
+    if problems:
+        raise WrongFiles(*sorted(problems))
+    return tuple(cases)
+
+
+def _read(source: Source, cases: list[Case], problems: list[Problem]) -> None:
+    """Add what a file says to `cases`, or what is wrong with it to `problems`."""
+    try:
+        file = CaseFile.model_validate(source.content)
+    except ValidationError as error:
+        problems.extend(problems_of(error, source, (), CaseFile))
+        return
+    for place, test in enumerate(file.tests):
+        path: At = ("tests", place)
+        as_of = test.given.as_of or file.as_of
+        if as_of is None:
+            what = "say `as_of`, here or once for the file"
+            problems.append(source.problem((*path, "given"), what))
+            continue
+        cases.append(
+            Case(
+                name=test.name,
+                given=test.given,
+                expect=test.expect,
+                as_of=as_of,
+                source=source,
+                path=path,
+            )
+        )
+
+
+def _unknown(case: Case, policy: Policy) -> Iterator[Problem]:
+    """Yield a problem for every name that the policy does not have."""
+    given, expect = case.given, case.expect
+    rules = {rule.id for rules in policy.rules_of.values() for rule in rules}
+    rails = {rail.id for rails in policy.guardrails_of.values() for rail in rails}
+    named = [
+        (("given", "bundle"), "bundle", given.bundle, policy.bundles),
+        *(
+            (("given", "groups", place), "group", name, policy.groups)
+            for place, name in enumerate(given.groups)
+        ),
+        (("expect", "rule"), "rule or guardrail", expect.rule, rules | rails),
+        (("expect", "guardrail"), "guardrail", expect.guardrail, rails),
+    ]
+    for part, kind, name, known in named:
+        if name is not None and name not in known:
+            near = suggestion(name, sorted(known))
+            yield case.problem(*part, what=f"there is no {kind} {quoted(name)}{near}")

@@ -1,0 +1,124 @@
+"""Tests of policies, tried: what each case gets, and where that is not what it expects."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bot.core.decision import Allow, Facts, NeedApproval, checked
+from bot.core.errors import Invalid
+from bot.core.explaining import Explanation, explained, presumed_groups
+from bot.core.identity import person
+from bot.core.policy import Policy, Verdict
+from bot.policy_files.cases import Case
+from bot.policy_files.problems import Problem
+
+# In files people are not told apart by their workspace.
+HOME = "T0"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """How a case went.
+
+    Attributes:
+        reached: The ids of rules and guardrails that had a part in it.
+    """
+
+    case: Case
+    failures: tuple[Problem, ...]
+    reached: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Got:
+    """What a case got, in the words of `expect`."""
+
+    outcome: Verdict
+    rule: str | None = None
+    guardrail: str | None = None
+    chain: str | None = None
+    approvals: int = 0
+    channel: str = ""
+    reasons: tuple[str, ...] = ()
+
+
+def try_case(case: Case, policy: Policy) -> Trial:
+    """Return how `case` goes under `policy`."""
+    try:
+        found = _explained(case, policy)
+    except Invalid as problem:
+        got = _Got(outcome=Verdict.DENY, reasons=(str(problem),))
+        return Trial(case=case, failures=tuple(_failures(case, got)), reached=frozenset())
+    return Trial(
+        case=case,
+        failures=tuple(_failures(case, _got(found))),
+        reached=frozenset(tried.id for tried in found.tried if tried.matched),
+    )
+
+
+def _explained(case: Case, policy: Policy) -> Explanation:
+    """Return the decision on the case's request.
+
+    Raises:
+        Invalid: It does not keep to its bundle's own limits.
+    """
+    given = case.given
+    bundle = policy.bundles[given.bundle]
+    example = bundle.ticket.example if bundle.ticket is not None else ""
+    ask = checked(
+        bundle,
+        by=person(given.user, home=HOME),
+        scopes=given.scopes,
+        duration=given.duration,
+        reason=given.reason,
+        ticket=example if given.ticket is None else given.ticket,
+    )
+    facts = Facts(
+        now=case.as_of,
+        groups=presumed_groups(policy, given.user, given.groups),
+        active_grants=given.active_grants,
+        requests_today=given.requests_today,
+        auto_today=given.auto_today,
+    )
+    return explained(ask, policy, facts)
+
+
+def _got(found: Explanation) -> _Got:
+    decision, channel = found.decision, found.ask.bundle.channel
+    if isinstance(decision, Allow):
+        return _Got(
+            outcome=Verdict.AUTO_APPROVE,
+            rule=decision.rule,
+            channel=channel,
+            reasons=decision.reasons,
+        )
+    if isinstance(decision, NeedApproval):
+        return _Got(
+            outcome=Verdict.REQUIRE,
+            rule=decision.rule,
+            chain=decision.chain.name,
+            approvals=sum(stage.quorum for stage in decision.chain.stages),
+            channel=channel,
+            reasons=decision.reasons,
+        )
+    return _Got(
+        outcome=Verdict.DENY,
+        rule=decision.rule or decision.guardrail or None,
+        guardrail=decision.guardrail or None,
+        channel=channel,
+        reasons=decision.reasons,
+    )
+
+
+def _failures(case: Case, got: _Got) -> Iterator[Problem]:
+    reasons = "; ".join(got.reasons)
+    for key in sorted(case.expect.model_fields_set):
+        wanted = getattr(case.expect, key)
+        if key == "because":
+            if wanted not in reasons:
+                what = f"{case.name}: {wanted!r} is not among the reasons: {reasons}"
+                yield case.problem("expect", key, what=what)
+            continue
+        found = getattr(got, key)
+        if found != wanted:
+            what = f"{case.name}: expected {key} {wanted}, got {found} ({reasons})"
+            yield case.problem("expect", key, what=what)

@@ -1,0 +1,71 @@
+"""The answer to `/jit why`: what policy would say, and how every rule fares."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from bot.core.decision import Allow, NeedApproval
+from bot.core.durations import spell
+from bot.core.explaining import Explanation, Fate, Tried
+from bot.slack import words
+from bot.slack.mrkdwn import (
+    BLOCK_WEIGHT,
+    MESSAGE_BLOCKS,
+    MESSAGE_WEIGHT,
+    NAME_TEXT,
+    Rendered,
+    code,
+    context,
+    counted,
+    packed,
+    quoted,
+    section,
+)
+
+_MARK: Final[Mapping[Fate, str]] = {
+    Fate.DECIDES: "👉",
+    Fate.APPLIES: "🛡️",
+    Fate.IS_NOT_ABOUT_IT: "▫️",
+    Fate.FAILS: "⚠️",
+    Fate.IS_NOT_REACHED: "·",
+}
+_WHY_TEXT: Final = 300  # characters
+# Room for what stands around the list.
+_AROUND: Final = 3 * BLOCK_WEIGHT + 1000
+
+
+def why_text(found: Explanation) -> Rendered:
+    """Return what policy would say to an ask, and why."""
+    bundle, length = found.ask.bundle, spell(found.ask.duration)
+    title = quoted(bundle.title, limit=NAME_TEXT) or code(bundle.name)
+    head = f"*{title}* for *{length}*: {_verdict(found)}"
+    lines, hidden = packed(
+        (line for tried in found.tried for line in _lines(tried)),
+        room=MESSAGE_WEIGHT - _AROUND,
+        blocks=MESSAGE_BLOCKS - 2,
+    )
+    more = f"{counted(hidden, 'more line')} do not fit. " if hidden else ""
+    missing = "" if found.ask.reason else "Rules that read your reason have seen none. "
+    ask = f"Ask with `/jit request {bundle.name} {length} why…`"
+    return Rendered(words.bare(head), [section(head), *lines, context(f"{more}{missing}{ask}")])
+
+
+def _verdict(found: Explanation) -> str:
+    decision = found.decision
+    if isinstance(decision, Allow):
+        return f"you would get it at once, by rule {code(decision.rule)}"
+    if isinstance(decision, NeedApproval):
+        stages = decision.chain.stages
+        needs = "; then ".join(
+            f"{stage.quorum} of {words.groups(stage)}" for stage in stages[: words.GROUPS_NAMED]
+        )
+        return f"people would decide, {needs}, by rule {code(decision.rule)}"
+    return f"you would not get it: {quoted(decision.reasons[0], limit=_WHY_TEXT)}"
+
+
+def _lines(tried: Tried) -> Iterator[str]:
+    kind = "guardrail" if tried.is_guardrail else "rule"
+    why = f": {quoted(tried.why, limit=_WHY_TEXT)}" if tried.why else ""
+    yield f"{_MARK[tried.fate]} {kind} {code(tried.id)} {tried.fate}{why}"
+    if tried.fate is not Fate.IS_NOT_REACHED:
+        for each in tried.conditions:
+            yield f"      {code(each.text)} is {quoted(each.words, limit=_WHY_TEXT)}"
