@@ -24,6 +24,8 @@ BILLING = Group(name="billing", usergroup="S0BILLING")
 SRE = Group(name="sre", usergroup="S0SRE")
 LISTED = Group(name="listed", users=frozenset({"U0ANNA", "U0CLEO"}))
 GONE = Group(name="gone", usergroup="S0GONE")
+UNION = Group(name="union", any_of=(SRE, Group(name="inner", any_of=(LISTED,))))
+SHRUNK = Group(name="shrunk", usergroup="S0SRE", min_members=3)
 USABLE = ("#general", "#access-requests", "C0ACCESS", "#security-approvals", "C0SECURITY")
 UNUSABLE = ("#hidden", "C0SECRET", "#partners", "C0PARTNERS", "#nowhere", "C0NOWHERE")
 
@@ -93,6 +95,29 @@ class DirectoryContract:
     async def test_a_group_that_cannot_be_read_is_not_empty(self, workspace: Workspace) -> None:
         with pytest.raises(Unavailable):
             await workspace.directory.groups_of(who("U0ANNA"), [LISTED, GONE])
+
+    @pytest.mark.parametrize(
+        ("user", "is_in"), [("U0ANNA", True), ("U0DAN", True), ("U0BEN", False)]
+    )
+    async def test_a_union_holds_whoever_is_in_one_of_its_parts(
+        self, workspace: Workspace, user: str, *, is_in: bool
+    ) -> None:
+        found = await workspace.directory.groups_of(who(user), [UNION])
+        assert found == ({"union"} if is_in else set())
+
+    async def test_a_union_with_a_part_that_cannot_be_read_is_unknown(
+        self, workspace: Workspace
+    ) -> None:
+        union = Group(name="union", any_of=(LISTED, GONE))
+        with pytest.raises(Unavailable):
+            await workspace.directory.groups_of(who("U0ANNA"), [union])
+
+    @pytest.mark.parametrize("group", [SHRUNK, Group(name="union", any_of=(SHRUNK, LISTED))])
+    async def test_a_group_with_fewer_members_than_expected_is_unknown(
+        self, workspace: Workspace, group: Group
+    ) -> None:
+        with pytest.raises(Unavailable, match=r"shrunk has 2 members, .* 3 at least"):
+            await workspace.directory.groups_of(who("U0DAN"), [group])
 
     @pytest.mark.parametrize("channel", USABLE)
     async def test_a_channel_that_the_bot_can_post_to(

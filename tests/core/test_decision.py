@@ -1,12 +1,13 @@
 """What policy says to an ask: limits, guardrails, the first rule that holds, and why not."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.core.conditions import compile_condition
 from bot.core.decision import (
     Allow,
     Ask,
@@ -19,7 +20,8 @@ from bot.core.decision import (
 )
 from bot.core.errors import Invalid
 from bot.core.policy import Chain, Group, Guardrail, Policy, Rule, Selector, Stage, Verdict
-from bot.core.scopes import Bundle, Risk, ScopeText, TicketRule
+from bot.core.scopes import Bundle, Limits, Risk, ScopeText, TicketRule
+from bot.core.windows import Window
 from tests.builders import ANNA, LEADS, T0, requested
 
 HOUR = timedelta(hours=1)
@@ -50,16 +52,23 @@ def a_rail(id_, **over):
     return Guardrail(**({"id": id_, "bundles": ALL} | over))
 
 
-def decided(*rules, rails=(), groups=(ENGINEERS,), duration=HOUR):
+def when(*texts):
+    return tuple(compile_condition(text) for text in texts)
+
+
+def decided(
+    *rules, rails=(), groups=(ENGINEERS,), duration=HOUR, bundle=BILLING, windows=(), **facts
+):
     policy = Policy(
         digest="d" * 64,
-        bundles={BILLING.name: BILLING},
+        bundles={bundle.name: bundle},
         groups={},
-        rules_of={BILLING.name: rules},
-        guardrails_of={BILLING.name: rails},
+        rules_of={bundle.name: rules},
+        guardrails_of={bundle.name: rails},
+        windows={window.name: window for window in windows},
     )
-    ask = Ask(by=ANNA, bundle=BILLING, scopes=BILLING.scopes, duration=duration, reason="incident")
-    answer = decide_ask(ask, policy, Facts(now=T0, groups=frozenset(groups)))
+    ask = Ask(by=ANNA, bundle=bundle, scopes=BILLING.scopes, duration=duration, reason="incident")
+    answer = decide_ask(ask, policy, Facts(now=T0, groups=frozenset(groups), **facts))
     assert answer.digest == policy.digest
     return answer
 
@@ -290,6 +299,128 @@ def test_a_reason_is_always_needed():
         an_ask(replace(BILLING, reason_min=0), reason="  ")
 
 
+FREE = a_rule("free")
+
+
+def test_a_rule_holds_only_if_all_its_conditions_do():
+    rule = a_rule("short", when=when("request.duration < duration('2h')", "user.id == 'UANNA'"))
+    assert decided(rule).rule == "short"
+    no = decided(replace(rule, when=when("true", "request.duration < duration('1h')")))
+    assert no.reasons[1] == "short: `request.duration < duration('1h')` is not so"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "bundle.labels.owner == 'x'",  # an evaluation error is a text, and a text is not empty
+        "!(bundle.labels.owner == 'x')",
+        "user.active_grants < 3",  # nobody looked it up
+        "user.requests_today < 3",
+    ],
+)
+def test_a_condition_that_fails_denies_and_never_falls_through_to_a_laxer_rule(text):
+    no = decided(a_rule("strict", Verdict.REQUIRE, when=when(text)), FREE)
+    assert isinstance(no, Reject)
+    assert no.rule == "strict"
+    assert no.reasons[0].startswith(
+        f"rule strict cannot be decided: `{text}`: it cannot be evaluated"
+    )
+
+
+def test_a_condition_that_fails_in_a_rule_that_is_not_reached_does_nothing():
+    broken = when("bundle.labels.owner == 'x'")
+    assert decided(FREE, a_rule("later", when=broken)).rule == "free"
+    others = a_rule("others", requesters=(CONTRACTORS,), when=broken)
+    assert decided(others, FREE).rule == "free"
+
+
+def test_a_guardrail_applies_only_if_its_conditions_hold():
+    rail = a_rail("closed", deny=True, when=when("'contractors' in user.groups"))
+    assert isinstance(decided(FREE, rails=(rail,)), Allow)
+    no = decided(FREE, rails=(rail,), groups=(CONTRACTORS,))
+    assert (no.guardrail, no.reasons) == ("closed", ("guardrail closed forbids it",))
+
+
+def test_a_guardrail_whose_condition_fails_applies_and_names_it():
+    rail = a_rail("closed", deny=True, note="Ask Eva.", when=when("user.active_grants >= 5"))
+    no = decided(FREE, rails=(rail,))
+    assert no.reasons[0].startswith("guardrail closed forbids it: Ask Eva.: `user.active_grants")
+    assert isinstance(decided(FREE, rails=(rail,), active_grants=4), Allow)
+    human = a_rail("human", min_approvals=1, when=when("bundle.labels.owner == 'x'"))
+    no = decided(FREE, rails=(human,))
+    assert (no.rule, no.guardrail) == ("free", "human")
+
+
+def a_window(name, *, open_):
+    hours = (0, 24 * 60) if open_ else (0, 1)
+    return Window(name=name, zone=UTC, start=hours[0], end=hours[1])
+
+
+def test_rules_and_guardrails_can_be_for_a_window():
+    hours, freeze = a_window("hours", open_=True), a_window("freeze", open_=False)
+    assert decided(a_rule("in-hours", during=hours)).rule == "in-hours"
+    no = decided(a_rule("in-freeze", during=freeze))
+    assert no.reasons[1] == "in-freeze: it is for freeze only"
+    assert isinstance(decided(FREE, rails=(a_rail("x", deny=True, during=freeze),)), Allow)
+    assert isinstance(decided(FREE, rails=(a_rail("x", deny=True, during=hours),)), Reject)
+
+
+def test_conditions_see_the_windows_that_are_open():
+    windows = (a_window("hours", open_=True), a_window("freeze", open_=False))
+    rule = a_rule("open", when=when("'hours' in now.windows && !('freeze' in now.windows)"))
+    assert decided(rule, windows=windows).rule == "open"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "user.id == 'UANNA' && user.groups == ['engineers', 'sre']",
+        "user.active_grants == 2 && user.requests_today == 3",
+        "request.duration == duration('1h') && request.reason == 'incident'",
+        "request.ticket == '' && bundle.name == 'billing-read' && bundle.access == 'read'",
+        "bundle.environment == 'production' && bundle.risk_level == 2",
+        "bundle.labels == {'team': 'billing'}",
+        "bundle.scopes == ['invoices:read', 'refunds:read']",
+        "now.time == timestamp('2026-03-01T09:00:00Z') && now.windows == []",
+    ],
+)
+def test_conditions_see_what_is_asked(text):
+    answer = decided(
+        a_rule("x", when=when(text)), groups=("sre", ENGINEERS), active_grants=2, requests_today=3
+    )
+    assert answer.rule == "x"
+
+
+CAPPED = replace(BILLING, limits=Limits(auto_per_day=2))
+
+
+def test_beyond_its_cap_policy_approves_nothing_by_itself_but_people_still_may():
+    rules = (FREE, a_rule("asked", Verdict.REQUIRE))
+    assert decided(*rules, bundle=CAPPED, auto_today=1).rule == "free"
+    assert decided(*rules, bundle=CAPPED, auto_today=2).rule == "asked"
+    assert decided(*rules, bundle=CAPPED).rule == "asked"  # not known how often
+    assert decided(*rules).rule == "free"
+    assert isinstance(decided(FREE, a_rule("freer"), bundle=CAPPED, auto_today=2), Reject)
+
+
+def test_the_groups_that_conditions_name_are_read_and_all_if_they_name_none():
+    groups = {name: Group(name=name, usergroup="S0X") for name in ("a", "b", "c")}
+
+    def read(text):
+        policy = Policy(
+            digest="",
+            bundles={BILLING.name: BILLING},
+            groups=groups,
+            rules_of={BILLING.name: (a_rule("x", requesters=("a",), when=when(text)),)},
+            guardrails_of={BILLING.name: ()},
+        )
+        return [group.name for group in policy.groups_read_for(BILLING.name)]
+
+    assert read("'c' in user.groups") == ["a", "c"]
+    assert read("size(user.groups) > 1") == ["a", "b", "c"]
+    assert read("user.id == 'c'") == ["a"]
+
+
 def test_the_groups_of_rules_and_guardrails_are_read_each_once():
     groups = {name: Group(name=name, usergroup="S0X") for name in ("a", "b", "c", "d")}
     policy = Policy(
@@ -306,7 +437,7 @@ ASKED = requested(duration=HOUR / 2, reason="incident 4711")
 BY_LEADS = a_rule("by-leads", Verdict.REQUIRE)
 
 
-def later(*rules, bundle=BILLING, rails=(), groups=(ENGINEERS,)):
+def later(*rules, bundle=BILLING, rails=(), groups=(ENGINEERS,), now=T0):
     """Return why a policy of now would not have ASKED granted."""
     policy = Policy(
         digest="e" * 64,
@@ -315,7 +446,7 @@ def later(*rules, bundle=BILLING, rails=(), groups=(ENGINEERS,)):
         rules_of={bundle.name: rules},
         guardrails_of={bundle.name: rails},
     )
-    return why_no_more(ASKED, policy, Facts(now=T0, groups=frozenset(groups)))
+    return why_no_more(ASKED, policy, Facts(now=now, groups=frozenset(groups)))
 
 
 def test_a_request_is_still_granted_under_a_policy_that_asks_the_same_or_less():
@@ -353,3 +484,19 @@ def test_a_request_is_not_granted_when_its_requester_left_the_group_of_the_rule(
 @pytest.mark.parametrize("chain", [TWO_STAGES, replace(ONE, stages=TWO_STAGES.stages[1:])])
 def test_a_request_is_not_granted_when_others_or_more_must_approve_it_now(chain):
     assert later(replace(BY_LEADS, chain=chain)) == "others must approve it now"
+
+
+def test_a_request_is_not_granted_once_the_window_of_its_rule_has_closed():
+    morning = Window(name="morning", zone=UTC, start=8 * 60, end=10 * 60)
+    rule = replace(BY_LEADS, during=morning)
+    assert later(rule) is None
+    assert "it is for morning only" in str(later(rule, now=T0 + HOUR))
+
+
+def test_a_request_is_not_granted_once_a_condition_does_not_hold_any_more():
+    rule = replace(BY_LEADS, when=when("now.time < timestamp('2026-03-01T09:30:00Z')"))
+    assert later(rule) is None
+    assert "is not so" in str(later(rule, now=T0 + HOUR))
+    assert "cannot be decided" in str(
+        later(replace(BY_LEADS, when=when("user.active_grants < 3")), a_rule("free"))
+    )

@@ -194,3 +194,124 @@ def test_a_name_that_is_suggested_cannot_forge_a_line_of_the_log(tmp_path):
     found = problems(tmp_path, groups='version: 1\ngroups: {"x\\n": {users: [U0BEN]}}\n')
     assert "p/bundles.yaml:9:12: bundles.billing-read.owner: there is no group 'leads'" in found[0]
     assert all(problem.isprintable() for problem in found)
+
+
+def conditioned(when, during="hours"):
+    return f"""{RULES}    during: {during}
+    when:
+      - {when}
+windows:
+  hours: {{days: [mon], tz: UTC}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("during", "when", "problem"),
+    [
+        (
+            "hour",
+            "'true'",
+            "11:13: rules[0].during: there is no window 'hour' (did you mean 'hours'?)",
+        ),
+        (
+            "hours",
+            "user.id == '' || 'enginers' in user.groups",
+            "13:26: rules[0].when[0]: there is no group 'enginers' (did you mean 'engineers'?)",
+        ),
+        (
+            "hours",
+            "|\n        true &&\n        'hour' in now.windows",
+            "15:9: rules[0].when[0]: there is no window 'hour' (did you mean 'hours'?)",
+        ),
+        (
+            "hours",
+            "\"!('x' in user.groups) && true\"",
+            "13:12: rules[0].when[0]: there is no group 'x' (there is engineers, leads)",
+        ),
+        (
+            "hours",
+            "'user.id == ''x'' && user.grups == []'",
+            "13:30: rules[0].when[0]: there is no 'user.grups' (did you mean 'user.groups'?)",
+        ),
+        (
+            "hours",
+            ">-\n        user.id == 'x' &&\n        request.duration > 2",
+            (
+                "15:26: rules[0].when[0]: '>' does not fit (duration, int); write a duration as"
+                " duration('2h')"
+            ),
+        ),
+    ],
+)
+def test_a_condition_that_is_wrong_is_refused_at_its_place(tmp_path, during, when, problem):
+    rules = conditioned(when, during)
+    assert problems(tmp_path, rules=rules) == [f"p/rules.yaml:{problem}"]
+
+
+def test_all_that_is_wrong_with_a_condition_is_told(tmp_path):
+    rules = conditioned("user.a == 'x' || user.b == 'y'")
+    assert [line.split(":")[2] for line in problems(tmp_path, rules=rules)] == ["9", "26"]
+
+
+def test_conditions_and_windows_are_part_of_the_policy(tmp_path):
+    rules = conditioned("user.id == 'U0ANNA'")
+    policy = loaded(tmp_path, rules=rules).policy
+    (rule,) = policy.rules_of["billing-read"]
+    assert [condition.text for condition in rule.when] == ["user.id == 'U0ANNA'"]
+    assert rule.during == policy.windows["hours"]
+    other = conditioned("user.id == 'U0BEN'")
+    assert loaded(tmp_path, rules=other).policy.digest != policy.digest
+    later = rules.replace("[mon]", "[tue]")
+    assert loaded(tmp_path, rules=later).policy.digest != policy.digest
+
+
+def test_a_union_is_made_of_its_parts(tmp_path):
+    groups = GROUPS.replace("  eng", "  all: {any_of: [engineers, some]}\n  eng")
+    groups += "  some: {any_of: [leads], min_members: 2}\n"
+    found = loaded(tmp_path, groups=groups).policy.groups
+    assert found["all"].any_of == (found["engineers"], found["some"])
+    assert found["some"].any_of == (found["leads"],)
+    assert found["some"].min_members == 2
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (
+            ["a: {any_of: [a]}"],
+            ["5:16: groups.a.any_of[0]: the group would be a part of itself: a > a"],
+        ),
+        (
+            ["a: {any_of: [leads, b]}", "b: {any_of: [a]}"],
+            [
+                "5:23: groups.a.any_of[1]: the group would be a part of itself: a > b > a",
+                "6:16: groups.b.any_of[0]: the group would be a part of itself: b > a > b",
+            ],
+        ),
+        (
+            ["a: {any_of: [leeds]}"],
+            ["5:16: groups.a.any_of[0]: there is no group 'leeds' (did you mean 'leads'?)"],
+        ),
+        (
+            ["a: {users: [U0BEN], min_members: 2}"],
+            ["5:36: groups.a.min_members: 2 are expected, but 1 people are listed"],
+        ),
+        (
+            ["a: {any_of: [leads], min_members: 3}"],
+            ["5:37: groups.a.min_members: 3 are expected, but 2 people are listed"],
+        ),
+    ],
+)
+def test_a_union_that_is_wrong_is_refused_at_its_place(tmp_path, more, told):
+    groups = GROUPS + "".join(f"  {line}\n" for line in more)
+    found = problems(tmp_path, groups=groups)
+    assert found == [f"p/groups.yaml:{line}" for line in told]
+
+
+def test_more_than_a_union_lists_cannot_approve(tmp_path):
+    groups = GROUPS + "  both: {any_of: [leads]}\n"
+    rules = RULES.replace("[leads]}", "[both], quorum: 3}")
+    assert problems(tmp_path, groups=groups, rules=rules) == [
+        "p/rules.yaml:4:54: chains.one-lead.stages[0].quorum: 3 must approve, but the groups list 2"
+        " people"
+    ]
