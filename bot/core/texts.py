@@ -19,6 +19,8 @@ _MARKS_AT_MOST: Final = 4
 
 def tidy(text: str) -> str:
     """Return `text` in Unicode NFC, without characters that are not seen; line breaks stay."""
+    if text.isascii() and text.isprintable():
+        return text.strip()  # most texts
     lines = ("".join(_seen(line)) for line in text.splitlines())
     return unicodedata.normalize("NFC", "\n".join(lines)).strip()
 
