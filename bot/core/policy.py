@@ -6,6 +6,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from bot.core.conditions import GROUPS_VARIABLE, Condition
+from bot.core.errors import Unavailable
 from bot.core.scopes import Bundle, Risk
 from bot.core.windows import Window
 
@@ -27,12 +28,29 @@ class Group:
     any_of: tuple["Group", ...] = ()
     min_members: int = 0
 
-    def too_few(self, members: frozenset[str]) -> str:
-        """Return why `members` cannot be all who are in it, "" if they can."""
-        if len(members) >= self.min_members:
-            return ""
-        found = f"the group {self.name} has {len(members)} members"
-        return f"{found}, and the policy expects {self.min_members} at least"
+    def usergroups(self) -> frozenset[str]:
+        """Return the Slack user groups that say who is in it."""
+        own = frozenset((self.usergroup,) if self.usergroup else ())
+        return own.union(*(part.usergroups() for part in self.any_of))
+
+    def members(self, of: Mapping[str, frozenset[str]]) -> frozenset[str]:
+        """Return who is in it.
+
+        Args:
+            of: The members of each of its `usergroups`.
+
+        Raises:
+            Unavailable: There are fewer than `min_members`, here or in a part.
+        """
+        found = of[self.usergroup] if self.usergroup else self.users
+        if self.any_of:
+            found = found.union(*(part.members(of) for part in self.any_of))
+        if len(found) < self.min_members:
+            raise Unavailable(
+                f"the group {self.name} has {len(found)} members, and the policy expects"
+                f" {self.min_members} at least"
+            )
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -96,25 +96,22 @@ class SlackDirectory:
         """See `Directory.groups_of`."""
         if who.kind is not Kind.PERSON or who.home != self._home.id:
             return frozenset()
-        members = await asyncio.gather(*(self._members_of(group) for group in groups))
-        return frozenset(
-            group.name for group, users in zip(groups, members, strict=True) if who.id in users
-        )
+        usergroups = {
+            each: self._members.kept(each) for group in groups for each in group.usergroups()
+        }
+        unknown = [each for each, users in usergroups.items() if users is None]
+        if unknown:  # all at once, as Slack waits for our answer
+            asked = await asyncio.gather(*(self._members_of(each, groups) for each in unknown))
+            usergroups |= dict(zip(unknown, asked, strict=True))
+        known = {each: users for each, users in usergroups.items() if users is not None}
+        return frozenset(group.name for group in groups if who.id in group.members(known))
 
-    async def _members_of(self, group: Group) -> frozenset[str]:
-        parts = await asyncio.gather(*(self._members_of(part) for part in group.any_of))
-        members = group.users.union(*parts)
-        if group.usergroup:
-            try:
-                members = await self._members.get(group.usergroup)
-            except Unavailable as problem:
-                raise Unavailable(
-                    f"Slack did not say who is in the user group of {group.name}"
-                ) from problem
-        too_few = group.too_few(members)
-        if too_few:
-            raise Unavailable(too_few)
-        return members
+    async def _members_of(self, usergroup: str, groups: Sequence[Group]) -> frozenset[str]:
+        try:
+            return await self._members.get(usergroup)
+        except Unavailable as problem:
+            named = next(group.name for group in groups if usergroup in group.usergroups())
+            raise Unavailable(f"Slack did not say who is in the user group of {named}") from problem
 
     async def _find_members(self, usergroup: str) -> frozenset[str]:
         answer = await self._api.read("usergroups.users.list", usergroup=usergroup)

@@ -47,18 +47,14 @@ class MemoryDirectory:
         """See `Directory.groups_of`."""
         if who.kind is not Kind.PERSON or who.home != self.home:
             return frozenset()
-        return frozenset(group.name for group in groups if who.id in self._members(group))
+        known = {each: self._members(each) for group in groups for each in group.usergroups()}
+        return frozenset(group.name for group in groups if who.id in group.members(known))
 
-    def _members(self, group: Group) -> frozenset[str]:
-        members: frozenset[str] | None = group.users.union(*map(self._members, group.any_of))
-        if group.usergroup:
-            self._must_answer()
-            members = self.usergroups.get(group.usergroup)
+    def _members(self, usergroup: str) -> frozenset[str]:
+        self._must_answer()
+        members = self.usergroups.get(usergroup)
         if members is None:
-            raise Unavailable(f"Slack has no user group {group.usergroup}")
-        too_few = group.too_few(members)
-        if too_few:
-            raise Unavailable(too_few)
+            raise Unavailable(f"Slack has no user group {usergroup}")
         return members
 
     async def channel_problem(self, channel: str) -> str:

@@ -1,4 +1,4 @@
-"""One house of the drill: Redis and the stand-in for Slack, which survive, and a bot, which does not."""
+"""One house of the drill: Redis and the stand-in for Slack, which survive, and a bot that dies."""
 
 import asyncio
 import multiprocessing
@@ -66,8 +66,15 @@ chains:
     expire_after: 10m
     stages: [{name: lead, approvers: [leads]}]
 rules:
-  - {id: by-a-lead, bundles: {name: [billing]}, requesters: [engineers], decision: require, chain: one-lead}
-  - {id: at-once, bundles: {name: [logs]}, requesters: [engineers], decision: auto_approve}
+  - id: by-a-lead
+    bundles: {name: [billing]}
+    requesters: [engineers]
+    decision: require
+    chain: one-lead
+  - id: at-once
+    bundles: {name: [logs]}
+    requesters: [engineers]
+    decision: auto_approve
 """
 
 
@@ -108,6 +115,7 @@ class House:
 
     Attributes:
         killed_at: When the bot was killed last, by `clock_s`.
+        last_claim: The last one that a bot made who is dead now.
         held: How many jobs the bots that were killed held, all in all.
         too_late: Jobs that were left due for too long, with a sentence each.
     """
@@ -122,6 +130,7 @@ class House:
     redis_proxy: RedisProxy
     slack_proxy: SlackProxy
     killed_at: float
+    last_claim: int = 0
     held: int = 0
     stolen_s: float = 0.0
     too_late: dict[str, str] = field(default_factory=dict)
@@ -131,10 +140,11 @@ class House:
         owed = await self.redis.hgetall(self.store.jobs._server.key("job"))
         return {job.decode(): int(due.partition(b"|")[0]) for job, due in owed.items()}
 
-    async def holders(self) -> int:
-        """Return how many jobs are somebody's."""
-        leases = await self.redis.hvals(self.store.jobs._server.key("lease"))
-        return sum(not lease.startswith(b"0:") for lease in leases)
+    async def holders(self) -> dict[str, int]:
+        """Return which jobs are somebody's, alive or dead, and by which claim."""
+        leases = await self.redis.hgetall(self.store.jobs._server.key("lease"))
+        fences = {job.decode(): int(lease.partition(b":")[0]) for job, lease in leases.items()}
+        return {job: fence for job, fence in fences.items() if fence}
 
     async def due(self) -> dict[str, int]:
         """Return those of `jobs` that should be done by now; Redis has this machine's clock."""
@@ -145,11 +155,16 @@ class House:
         """Return the time less what others on this machine took from us."""
         return asyncio.get_running_loop().time() - self.stolen_s
 
+    async def neglected(self) -> dict[str, int]:
+        """Return those of `due` that nobody alive works on."""
+        due, held = await self.due(), await self.holders()
+        return {job: at for job, at in due.items() if held.get(job, 0) <= self.last_claim}
+
     async def watch(self) -> None:
-        """See that nothing stays due for too long; a death of the bot excuses what came before."""
+        """See that nothing is neglected for long; a death of the bot excuses what came before."""
         loop, seen = asyncio.get_running_loop(), dict[tuple[str, int], float]()
         while True:
-            due, now = await self.due(), self.clock_s()
+            due, now = await self.neglected(), self.clock_s()
             seen = {each: seen.get(each, now) for each in due.items()}
             for (job, _), at in seen.items():
                 late_s = now - max(at, self.killed_at)
@@ -173,8 +188,10 @@ async def a_house(folder: Path, keys: Path, points: Iterable[Point]) -> AsyncIte
     port = free_port()
 
     async def kill() -> None:
-        house.held += await house.holders()
         house.bot.kill()
+        held = await house.holders()
+        house.last_claim = max([house.last_claim, *held.values()])
+        house.held += len(held)
         house.killed_at = house.clock_s()
 
     trap = Trap(points, kill=kill)
@@ -191,7 +208,7 @@ async def a_house(folder: Path, keys: Path, points: Iterable[Point]) -> AsyncIte
         )
         acme = await stack.enter_async_context(Acme(sandbox.url))
         server = await stack.enter_async_context(EmbeddedServer(folder / "redis", options=LAZY))
-        redis, client = Redis.from_url(server.url), connect(server.url)
+        redis, client = Redis.from_url(server.url, socket_timeout=None), connect(server.url)
         for each in (redis, client):
             stack.push_async_callback(each.aclose)
         redis_proxy = await stack.enter_async_context(

@@ -312,6 +312,8 @@ def test_more_than_a_union_lists_cannot_approve(tmp_path):
     groups = GROUPS + "  both: {any_of: [leads]}\n"
     rules = RULES.replace("[leads]}", "[both], quorum: 3}")
     assert problems(tmp_path, groups=groups, rules=rules) == [
-        "p/rules.yaml:4:54: chains.one-lead.stages[0].quorum: 3 must approve, but the groups list 2"
-        " people"
+        (
+            "p/rules.yaml:4:54: chains.one-lead.stages[0].quorum: 3 must approve, but the groups"
+            " list 2 people"
+        )
     ]
