@@ -163,3 +163,12 @@ async def test_help_bundles_status_and_list_answer_only_who_asked(town):
         assert (await anna.types(typed)).ok
         await answered(anna, shown, channel="general")
     assert await ben.messages("general") == []
+
+
+async def test_why_tells_before_asking_who_would_decide(town):
+    (anna,) = town.people("Anna")
+    assert (await anna.types("/jit why read 20m", channel="general")).ok
+    told = await anna.sees("people would decide", channel="general")
+    assert "20m" in told.plain()
+    assert (await anna.types("/jit why nonsense", channel="general")).ok
+    await anna.sees("No bundle is called", channel="general")

@@ -30,6 +30,12 @@ ID = RequestId("R-7K3M00000000")
         ("cancel 7K3M00000000", c.Cancel(ID)),
         ("revoke “R-7K3M00000000”", c.Revoke(ID)),
         ("revoke R-7K3M00000000 no longer needed", c.Revoke(ID, "no longer needed")),
+        ("why logs", c.Why(Wish(bundle="logs"))),
+        (
+            "why logs 30m to look",
+            c.Why(Wish(bundle="logs", duration=timedelta(minutes=30), reason="to look")),
+        ),
+        ("why", c.Unknown("why", "why BUNDLE")),
         ("cancel", c.Unknown("cancel", "cancel ID")),
         ("revoke", c.Unknown("revoke", "revoke ID")),
         ("reqest logs", c.Unknown("reqest logs", "request")),
