@@ -2,6 +2,7 @@
 
 import asyncio
 import multiprocessing
+import signal
 import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -91,19 +92,14 @@ class BotProcess:
         self._running.start()
 
     def kill(self) -> None:
-        """Kill -9, and start anew at once."""
-        self.end()
-        self.start()
-
-    def end(self) -> None:
+        """Kill -9; return when it is dead."""
         self._running.kill()
         self._running.join()
-        self._running.close()
 
     @property
     def is_gone(self) -> bool:
         """Whether it ended by itself."""
-        return self._running.exitcode is not None
+        return self._running.exitcode not in (None, -signal.SIGKILL)
 
     def said(self) -> str:
         return self._log.read_text("utf-8") if self._log.exists() else ""
@@ -193,6 +189,7 @@ async def a_house(folder: Path, keys: Path, points: Iterable[Point]) -> AsyncIte
         house.last_claim = max([house.last_claim, *held.values()])
         house.held += len(held)
         house.killed_at = house.clock_s()
+        house.bot.start()
 
     trap = Trap(points, kill=kill)
     async with AsyncExitStack() as stack:
@@ -243,7 +240,7 @@ async def a_house(folder: Path, keys: Path, points: Iterable[Point]) -> AsyncIte
             killed_at=asyncio.get_running_loop().time(),
         )
         bot.start()
-        stack.callback(bot.end)
+        stack.callback(bot.kill)
         stack.callback(lambda: (folder / "diary").write_text("\n".join(trap.diary), "utf-8"))
         async with asyncio.TaskGroup() as together:
             watching = together.create_task(house.watch())
