@@ -147,3 +147,12 @@ def test_an_actor_is_not_confused_with_another_of_the_same_spelling() -> None:
     one = requested(by=Actor(Kind.PERSON, "b", "a"))
     other = requested(by=Actor(Kind.PERSON, "", "a:b"))
     assert write_event(one) != write_event(other)
+
+
+def test_a_record_from_before_a_part_was_known_is_read() -> None:
+    old = json.loads(write_record(a_request()))
+    for part in ("active_per_user", "cool_down", "longest_in_all"):
+        del old["asked"][part]
+    for group in old["asked"]["stages"][0]["approvers"]:
+        del group["any_of"], group["min_members"]
+    assert read_record(Request, json.dumps(old).encode()) == a_request()
