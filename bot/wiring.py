@@ -186,14 +186,15 @@ def build(on: Ground, home: Home) -> Parts:
         messages.soon(id_)
 
     desk = Desk(stores, issuer=on.settings.issuer, shown=shown)
+    gate = Gate(directory)
     requests = Requests(
         desk,
-        Gate(directory),
+        gate,
         ledger=store.ledger,
         listings=store.listings,
         policy=lambda: on.loaded.policy,
     )
-    timers = Timers(desk)
+    timers = Timers(desk, gate, policy=lambda: on.loaded.policy)
     shows = Shows(
         requests,
         messenger,

@@ -31,6 +31,23 @@ class Lapse:
 
 
 @dataclass(frozen=True, slots=True)
+class Remind:
+    """Remind those who can still act in a stage; see `Reminded`."""
+
+    stage: int
+    number: int
+    people: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Escalate:
+    """Let an escalation of a stage apply; see `Escalated`."""
+
+    stage: int
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class Deliver:
     """The token with this jti has reached the requester."""
 
@@ -73,6 +90,8 @@ class Revoke:
     reason: str = ""
 
 
-Move: TypeAlias = (
-    Approve | Deny | Cancel | Lapse | Deliver | Scrub | Reveal | Warn | Extend | End | Revoke
-)
+# On a request that is still to be decided.
+PendingMove: TypeAlias = Approve | Deny | Cancel | Lapse | Remind | Escalate
+# On a grant.
+GrantMove: TypeAlias = Deliver | Scrub | Reveal | Warn | Extend | End | Revoke
+Move: TypeAlias = PendingMove | GrantMove

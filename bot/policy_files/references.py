@@ -1,6 +1,6 @@
 """What one entry says of another: names that must be known, and caps over several entries."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from bot.core.durations import spell
@@ -36,11 +36,27 @@ def too_few_people(declared: Declared) -> Iterator[Problem]:
     users = {entry.name: entry.model.users for entry in declared.groups}
     for entry in declared.chains:
         for place, stage in enumerate(entry.model.stages):
-            lists = [users.get(name) for name in stage.approvers]
-            listed = {user for members in lists for user in members or ()}
-            if None not in lists and len(listed) < stage.quorum:
-                what = f"{stage.quorum} must approve, but the groups list {len(listed)} people"
+            added = [(step.stand_in_for, step.add_approvers or ()) for step in stage.escalate]
+            everybody = [*stage.approvers, *(name for _, names in added for name in names)]
+            listed = _listed_in(everybody, users)
+            if listed is not None and listed < stage.quorum:
+                what = f"{stage.quorum} must approve, but the groups list {listed} people"
                 yield entry.problem("stages", place, "quorum", what=what)
+            for name, people in stage.at_least.items():
+                stands_in = [names for stand_in_for, names in added if stand_in_for == name]
+                able = [name, *(other for names in stands_in for other in names)]
+                listed = _listed_in(able, users)
+                if listed is not None and listed < people:
+                    what = f"{people} must come from it, but {listed} are listed"
+                    yield entry.problem("stages", place, "at_least", name, what=what)
+
+
+def _listed_in(names: Iterable[str], users: Mapping[str, list[str] | None]) -> int | None:
+    """Return how many people the groups list together; None if one of them lists none."""
+    lists = [users.get(name) for name in names]
+    if None in lists:
+        return None
+    return len({user for members in lists for user in members or ()})
 
 
 def unknown_names(declared: Declared) -> Iterator[Problem]:
@@ -72,6 +88,9 @@ def _mentions(declared: Declared) -> Iterator[_Mention]:
         for place, stage in enumerate(chain.model.stages):
             part = ("stages", place, "approvers")
             yield from _listed(chain, part, "groups", stage.approvers)
+            for number, step in enumerate(stage.escalate):
+                at = ("stages", place, "escalate", number, "add_approvers")
+                yield from _listed(chain, at, "groups", step.add_approvers)
     tried: tuple[Entry[Rule] | Entry[Guardrail], ...] = (*declared.rules, *declared.guardrails)
     for one in tried:
         yield from _listed(one, ("bundles", "name"), "bundles", one.model.bundles.name)

@@ -124,9 +124,9 @@ def _stages(request: Request) -> Iterator[str]:
         votes = request.votes_in(number)
         mark = "☑️" if number < request.stage else "▫️"
         mark = "👉" if stage is request.waits_for and number == request.stage else mark
-        said = f": {words.voters(request, number)}" if votes else ""
-        name, groups = words.stage_name(request, number), words.groups(stage)
-        yield f"{mark} {name}  {len(votes)} of {stage.quorum} from {groups}{said}"
+        said = f": {words.approved_by(request, number)}" if votes else ""
+        name, needs = words.stage_name(request, number), words.stage_needs(request, number)
+        yield f"{mark} {name}  {len(votes)} of {stage.quorum} from {needs}{said}"
     if len(stages) > STAGES_TOLD:
         yield f"and {counted(len(stages) - STAGES_TOLD, 'more stage')}"
 

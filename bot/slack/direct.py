@@ -127,8 +127,7 @@ def _told(text: str, *buttons: Block, said: str = "") -> Rendered:
 
 def _recorded(request: Request) -> Rendered:
     what = f"📨 Recorded as {request.id}: you asked for {words.wanted(request)}."
-    stage = request.waits_for
-    if stage is None:
+    if request.waits_for is None:
         after = (
             "You took it back."
             if request.state is RequestState.CANCELLED
@@ -147,7 +146,7 @@ def _recorded(request: Request) -> Rendered:
             no="Let it stand",
         ),
     )
-    needs = words.missing_votes(request, stage)
+    needs = words.missing_votes(request)
     until = moment(request.asked.deadline)
     return _told(f"{what} It waits for {needs}, until {until} at the latest.", cancel)
 

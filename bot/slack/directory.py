@@ -36,12 +36,14 @@ class Home:
     Attributes:
         enterprise: The Enterprise Grid organisation, "" without one.
         bot_user, bot: The app's own ids.
+        url: Where the workspace is in a browser, with a slash at its end.
     """
 
     team: str
     enterprise: str
     bot_user: str
     bot: str
+    url: str
 
     @property
     def id(self) -> str:
@@ -61,6 +63,7 @@ async def find_home(api: SlackApi) -> Home:
         enterprise=answer.get("enterprise_id") or "",
         bot_user=answer["user_id"],
         bot=answer.get("bot_id") or "",
+        url=answer.get("url") or "https://slack.com/",
     )
 
 
@@ -96,12 +99,13 @@ class SlackDirectory:
         """See `Directory.groups_of`."""
         if who.kind is not Kind.PERSON or who.home != self._home.id:
             return frozenset()
-        members = await asyncio.gather(*(self._members_of(group) for group in groups))
+        members = await asyncio.gather(*(self.members_of(group) for group in groups))
         return frozenset(
             group.name for group, users in zip(groups, members, strict=True) if who.id in users
         )
 
-    async def _members_of(self, group: Group) -> frozenset[str]:
+    async def members_of(self, group: Group) -> frozenset[str]:
+        """See `Directory.members_of`."""
         if not group.usergroup:
             return group.users
         try:
@@ -164,6 +168,10 @@ class SlackDirectory:
             if not cursor:
                 return found
         raise Unavailable("there are too many channels to find one by its name; use its id")
+
+    def link_to(self, channel: str, ts: str) -> str:
+        """Return the address of a message, as chat.getPermalink makes it."""
+        return f"{self._home.url}archives/{channel}/p{ts.replace('.', '')}"
 
     def forget_person(self, user: str) -> None:
         """Slack says that `user` has changed."""

@@ -49,6 +49,10 @@ class MemoryDirectory:
             return frozenset()
         return frozenset(group.name for group in groups if who.id in self._members(group))
 
+    async def members_of(self, group: Group) -> frozenset[str]:
+        """See `Directory.members_of`."""
+        return self._members(group)
+
     def _members(self, group: Group) -> frozenset[str]:
         if not group.usergroup:
             return group.users

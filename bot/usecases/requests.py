@@ -8,7 +8,10 @@ from bot.core.client import Client
 from bot.core.decision import (
     Allow,
     Ask,
+    Decision,
     Facts,
+    NeedApproval,
+    Reject,
     asked_anew,
     checked,
     decide_ask,
@@ -118,12 +121,14 @@ class Requests:
     async def _open(
         self, id_: RequestId, ask: Ask, policy: Policy, *, prolongs: Request | None = None
     ) -> Outcome:
-        await self._gate.channel_must_do(ask.bundle)
+        await self._gate.channels_must_do(ask.bundle)
         groups = await self._gate.groups_asking(ask.by, ask.bundle.name, policy)
         case = self._desk.circumstances()
         decision = decide_ask(ask, policy, Facts(now=case.now, groups=groups))
         if isinstance(decision, Allow):
             await self._gate.admit(ask.by, fresh=True)
+        if isinstance(decision, NeedApproval):
+            decision = await self._completable(decision, ask)
         asked = requested(id_, ask, decision, now=case.now, prolongs=prolongs)
         step = Step(None, opened(asked, settled=settled(decision), case=case))
         opening = Opening(step=step, cap=ask.bundle.limits.per_user_per_day)
@@ -131,6 +136,20 @@ class Requests:
         if outcome.request.requester != ask.by:
             raise Conflict("another request has this one's id", hint="try again")
         return outcome
+
+    async def _completable(self, decision: NeedApproval, ask: Ask) -> Decision:
+        """Return `decision`, or a no where nobody could complete its chain for this requester.
+
+        Raises:
+            NotAllowed: A channel that the chain names cannot be used.
+        """
+        chain = decision.chain
+        await self._gate.channels_must_do(ask.bundle, chain.stages)
+        why = await self._gate.why_incompletable(chain, ask.by)
+        if why is None:
+            return decision
+        reasons = (*decision.reasons, f"chain {chain.name} cannot be completed: {why}")
+        return Reject(rule=decision.rule, reasons=reasons, digest=decision.digest)
 
     async def move(self, id_: RequestId, move: Move, *, by: Actor, delivery: str) -> Outcome:
         """Carry out a person's move.

@@ -18,16 +18,19 @@ from bot.core.moves import (
     Deliver,
     Deny,
     End,
+    Escalate,
     Extend,
     Lapse,
     Move,
+    Remind,
     Reveal,
     Revoke,
     Scrub,
     Warn,
 )
 from bot.core.permission import MAY, Circumstances
-from bot.core.policy import Group, Stage
+from bot.core.places import open_places, places_of, voters
+from bot.core.policy import Escalation, Group, Share, Stage
 from bot.core.request import Request, evolve, replay, shown_digest, timers
 from bot.core.scopes import Delivery, Risk, ScopeText
 from bot.core.states import (
@@ -93,14 +96,19 @@ def asked(**over: object) -> e.Requested:
     return replace(plain, **over)  # type: ignore[arg-type]
 
 
+STANDS_IN = Escalation(
+    after=timedelta(minutes=6), add_approvers=(group("sre"),), stand_in_for="leads", notify=("#a",)
+)
 stages = st.lists(
     st.builds(
         Stage,
         name=st.just("stage"),
-        approvers=st.sampled_from(
-            [(group("leads"),), (group("sre"),), (group("leads"), group("sre"))]
-        ),
+        approvers=st.sampled_from([(group("leads"),), (group("leads"), group("sre"))]),
         quorum=st.integers(1, 3),
+        at_least=st.sampled_from([(), (Share("leads", 1),)]),
+        channel=st.sampled_from(["", "#stage"]),
+        remind=st.sampled_from([(), (timedelta(minutes=3), timedelta(minutes=9))]),
+        escalate=st.sampled_from([(), (STANDS_IN,)]),
     ),
     min_size=1,
     max_size=3,
@@ -118,6 +126,8 @@ moves: st.SearchStrategy[Move] = st.one_of(
     st.builds(Deny, st.text(min_size=1, max_size=5)),
     st.just(Cancel()),
     st.just(Lapse()),
+    st.builds(Remind, st.integers(0, 1), st.integers(0, 2), st.sampled_from([(), ("UBEN",)])),
+    st.builds(Escalate, st.integers(0, 1), st.integers(0, 1)),
     st.sampled_from([Deliver(f"G-AAAAAAAAAAAA.{n}") for n in (1, 2)]),
     st.sampled_from([Scrub(f"G-AAAAAAAAAAAA.{n}") for n in (1, 2)]),
     st.just(Reveal()),
@@ -183,16 +193,44 @@ def test_nobody_approves_their_own_request_and_each_person_counts_once(first, sc
 
 
 @given(asks, steps)
-def test_the_quorum_of_every_stage_is_met_exactly_by_people_of_its_groups(first, script):
-    request = play(first, script).request
+def test_every_stage_is_passed_exactly_when_distinct_people_of_its_groups_fill_its_places(
+    first, script
+):
+    played = play(first, script)
+    request = played.request
     for number, stage in enumerate(first.stages):
-        votes = request.votes_in(number)
-        allowed = frozenset().union(*(GROUPS[g.name] for g in stage.approvers))
-        assert set(votes) <= allowed
+        applied = [
+            event.number
+            for event in played.events
+            if isinstance(event, e.Escalated) and event.stage == number
+        ]
+        assert applied == list(range(len(applied)))
+        votes = [vote for vote in request.votes if vote.stage == number]
+        allowed = voters(stage, escalated=len(applied))
+        assert all(groups_of(vote.by) & set(allowed) for vote in votes)
+        left = open_places(
+            places_of(stage, escalated=len(applied)), [groups_of(vote.by) for vote in votes]
+        )
         passed = number < request.stage
-        assert (len(votes) == stage.quorum) if passed else (len(votes) < stage.quorum)
+        assert (left == ()) == passed
+        assert len(votes) + len(left) == stage.quorum
     if request.state is RequestState.APPROVED:
         assert request.stage == len(first.stages)
+
+
+@given(asks, steps)
+def test_reminders_and_escalations_come_in_their_time_and_stop_with_their_stage(first, script):
+    played = play(first, script)
+    began, stage = first.at, 0
+    for event in played.events:
+        if isinstance(event, e.StagePassed):
+            began, stage = event.at, event.stage + 1
+        if isinstance(event, e.Reminded):
+            assert event.stage == stage
+            assert event.at >= began + first.stages[stage].remind[event.number]
+        if isinstance(event, e.Escalated):
+            assert event.stage == stage
+            assert event.at >= began + first.stages[stage].escalate[event.number].after
 
 
 @given(asks, steps)

@@ -151,6 +151,13 @@ def test_every_event_has_a_line_but_granted_which_started_tells(first, script):
             assert len(line.blocks) == 1
 
 
+def without_calls(line):
+    """Return the texts of a line but for those whom it calls, which it does in time only."""
+    if line is None:
+        return None
+    return line.text, [text.partition("\n👉")[0] for text in parts(line.blocks, "mrkdwn")]
+
+
 @thorough
 @given(asks, steps)
 def test_a_line_stays_what_it_was_when_more_happens(first, script):
@@ -158,7 +165,8 @@ def test_a_line_stays_what_it_was_when_more_happens(first, script):
     request = Request(asked=first)
     for event in played.events[1:]:
         request = evolve(request, event)
-        assert thread_line(event, request) == thread_line(event, played.request)
+        then, now = thread_line(event, request), thread_line(event, played.request)
+        assert without_calls(then) == without_calls(now)
 
 
 @thorough
@@ -185,7 +193,7 @@ def text_of(shown):
 def test_a_card_tells_who_wants_what_why_how_long_and_who_must_agree():
     peers = Group(name="peers", users=frozenset({BEN.id}))
     two = Stage(name="lead", approvers=(Group(name="leads"), peers), quorum=2)
-    vote = e.Voted(request=REQUEST, at=T0, by=BEN, stage=0)
+    vote = e.Voted(request=REQUEST, at=T0, by=BEN, stage=0, groups=("leads",))
     told = text_of(request_card(a_request(vote, stages=(two,), ticket="INC-7", left_out=3)))
     for part in (
         "<@UANNA> asks for *Read billing* for *30m*",

@@ -25,7 +25,7 @@ from tests.usecases.laws import check, in_redis, in_store
 LEADS = (BEN, CLEO, DAN)
 PEOPLE = (ANNA, BEN, CLEO, DAN, EVA)
 MOVES: tuple[Move, ...] = (Approve(), Deny("no"), Cancel(), Reveal(), Revoke("over"))
-BUNDLES = ("read", "two", "staged", "auto", "secret", "twice", "scarce", "rare", "never")
+BUNDLES = ("read", "two", "staged", "careful", "auto", "secret", "twice", "scarce", "rare", "never")
 MOSTLY_MEMBERS = (Standing.MEMBER, Standing.MEMBER, Standing.DEACTIVATED)
 
 
