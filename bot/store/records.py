@@ -1,16 +1,18 @@
 """Objects to bytes and back.
 
-The bytes are canonical JSON in UTF-8: sorted keys, no spaces, times in UTC, sets sorted. Equal
-objects are equal bytes, and different objects are different bytes.
+The bytes are canonical JSON in UTF-8: members in the order of their declaration, those of mappings
+sorted, no spaces, times in UTC, sets sorted. Equal objects are equal bytes, and different objects
+are different bytes.
 """
 
 import json
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, Final, TypeVar, cast
 
+import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from bot.core.account import Account
@@ -23,6 +25,8 @@ from bot.usecases.ports import Receipt, TokenRecord
 
 T = TypeVar("T")
 
+_OPTIONS: Final = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME
+
 _EVENT_OF: Final[Mapping[str, type[Event]]] = {name: kind for kind, name in WIRE.items()}
 
 
@@ -30,7 +34,8 @@ def write_record(record: Request | Account | TokenRecord | Receipt) -> bytes:
     """Return the canonical bytes of a record.
 
     Raises:
-        ValueError: A text in it is no Unicode text, or a time in it has no zone.
+        ValueError: A text in it is no Unicode text, a time in it has no zone, or a number in it
+            needs more than 64 bits.
     """
     return _canonical(record)
 
@@ -77,16 +82,14 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 
 
 def _canonical(value: object) -> bytes:
-    return _JSON.encode(value).encode("utf-8")
-
-
-@cache
-def _names(kind: Any) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind))
+    try:
+        return orjson.dumps(value, _plain, _OPTIONS)
+    except orjson.JSONEncodeError as problem:
+        raise problem.__cause__ or ValueError(str(problem)) from None
 
 
 def _parts(value: Any) -> dict[str, Any]:
-    return {name: getattr(value, name) for name in _names(cast("Hashable", type(value)))}
+    return {field.name: getattr(value, field.name) for field in fields(value)}
 
 
 def _plain(value: object) -> object:
@@ -99,14 +102,7 @@ def _plain(value: object) -> object:
         return f"P{value.days}DT{value.seconds}.{value.microseconds:06d}S"
     if isinstance(value, frozenset):
         return sorted(value)
-    if is_dataclass(value):
-        return _parts(value)
     raise TypeError(f"a {type(value).__name__} cannot be stored")
-
-
-_JSON: Final = json.JSONEncoder(
-    default=_plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

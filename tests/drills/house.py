@@ -1,4 +1,4 @@
-"""One house of the drill: Redis and the stand-in for Slack, which survive, and a bot, which does not."""
+"""One house of the drill: Redis and the stand-in for Slack, which survive, and a bot that dies."""
 
 import asyncio
 import multiprocessing
@@ -66,7 +66,7 @@ chains:
     expire_after: 10m
     stages: [{name: lead, approvers: [leads]}]
 rules:
-  - {id: by-a-lead, bundles: {name: [billing]}, requesters: [engineers], decision: require, chain: one-lead}
+  - {id: by-a-lead, bundles: {name: [billing]}, decision: require, chain: one-lead}
   - {id: at-once, bundles: {name: [logs]}, requesters: [engineers], decision: auto_approve}
 """
 
@@ -191,7 +191,7 @@ async def a_house(folder: Path, keys: Path, points: Iterable[Point]) -> AsyncIte
         )
         acme = await stack.enter_async_context(Acme(sandbox.url))
         server = await stack.enter_async_context(EmbeddedServer(folder / "redis", options=LAZY))
-        redis, client = Redis.from_url(server.url), connect(server.url)
+        redis, client = Redis.from_url(server.url, socket_timeout=None), connect(server.url)
         for each in (redis, client):
             stack.push_async_callback(each.aclose)
         redis_proxy = await stack.enter_async_context(

@@ -1,10 +1,10 @@
 """The bot is killed (kill -9) before and after everything that it does to Redis and to Slack.
 
-A run without deaths first tells what there is: each write of Redis (a script, or SET) and each call of
-Slack, by name and by how often it came before. Then the story is played many times over, in houses
-of their own, and in each the bot is killed at some of these points, far apart, and started again at
-once. People press again what failed or came to nothing. In the end all must be as if nothing had
-happened; `verdict.py` says what that is.
+A run without deaths first tells what there is: each write to Redis (a script, or SET) and each call
+of Slack, by name and by how often it came before. Then the story is played many times over, in
+houses of their own, and in each the bot is killed at some of these points, far apart, and started
+again at once. People press again what failed or came to nothing. In the end all must be as if
+nothing had happened; `verdict.py` says what that is. Each house keeps a diary of what passed.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""What must hold once the story is over, read straight from Redis and from the stand-in for Slack."""
+"""What must hold once the story is over, read straight from Redis and the stand-in for Slack."""
 
 import asyncio
 import json
@@ -56,10 +56,13 @@ async def what_is_wrong(house: House) -> list[str]:
 
 async def _is_restless(house: House) -> dict[str, int]:
     """Wait until nothing is due; return what still is."""
-    until = asyncio.get_running_loop().time() + QUIET_WITHIN_S
-    while (due := await house.due()) and asyncio.get_running_loop().time() < until:
-        await asyncio.sleep(0.1)
-    return due
+    try:
+        async with asyncio.timeout(QUIET_WITHIN_S):
+            while await house.due():  # noqa: ASYNC110  Redis tells of no change
+                await asyncio.sleep(0.1)
+    except TimeoutError:
+        return await house.due()
+    return {}
 
 
 async def _requests(house: House) -> dict[str, Request]:
