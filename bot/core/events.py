@@ -101,6 +101,38 @@ class Voted(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Narrowed(Fact):
+    """An approver agreed to less than was asked; from now on that is what is asked.
+
+    Attributes:
+        scopes, duration: What is left of it.
+        dropped: Scopes that are asked for no more.
+        was: The duration before.
+    """
+
+    scopes: tuple[ScopeText, ...]
+    duration: timedelta
+    dropped: tuple[str, ...]
+    was: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked(Fact):
+    """An approver has a question `number` (from 0) for the requester."""
+
+    number: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered(Fact):
+    """The requester answered the question `number`."""
+
+    number: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StagePassed(Fact):
     """The quorum of a stage is reached."""
 
@@ -220,7 +252,10 @@ class Refused(Fact):
 
 Event: TypeAlias = (
     Requested
+    | Narrowed
     | Voted
+    | Asked
+    | Answered
     | StagePassed
     | Reminded
     | Escalated
@@ -243,7 +278,10 @@ Event: TypeAlias = (
 # The names that the log and exports use; a name, once released, keeps its meaning.
 WIRE: Final[Mapping[type[Event], str]] = {
     Requested: "request.requested",
+    Narrowed: "request.narrowed",
     Voted: "request.voted",
+    Asked: "request.asked",
+    Answered: "request.answered",
     StagePassed: "request.stage_passed",
     Reminded: "request.reminded",
     Escalated: "request.escalated",

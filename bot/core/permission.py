@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 from bot.core.grant import Signing
 from bot.core.identity import BOT, Actor, Kind
 from bot.core.moves import (
+    Answer,
     Approve,
     Cancel,
     Deliver,
@@ -17,6 +18,8 @@ from bot.core.moves import (
     Extend,
     Lapse,
     Move,
+    Narrow,
+    Question,
     Remind,
     Reveal,
     Revoke,
@@ -85,13 +88,18 @@ _ONLY_BOT: Final = (_is_the_bot, "only the bot does this")
 _ONLY_REQUESTER: Final = (_is_requester, "only the person who asked can do this")
 _ONLY_APPROVER: Final = (_approves_this_stage, "you are not an approver of this request now")
 
+_APPROVING: Final = (
+    (_is_somebody_else, "you cannot approve your own request"),
+    _ONLY_APPROVER,
+    (_fills_a_place, "there are enough approvals from your groups; others must approve now"),
+)
+
 # Who may move what: every guard must hold; the text is what the person reads otherwise.
 MAY: Final[Mapping[type[Move], tuple[tuple[Guard, str], ...]]] = {
-    Approve: (
-        (_is_somebody_else, "you cannot approve your own request"),
-        _ONLY_APPROVER,
-        (_fills_a_place, "there are enough approvals from your groups; others must approve now"),
-    ),
+    Approve: _APPROVING,
+    Narrow: _APPROVING,
+    Question: ((_is_somebody_else, "this is your own request"), _ONLY_APPROVER),
+    Answer: (_ONLY_REQUESTER,),
     Deny: ((_is_somebody_else, "cancel your own request instead"), _ONLY_APPROVER),
     Cancel: (_ONLY_REQUESTER,),
     Lapse: (_ONLY_BOT,),

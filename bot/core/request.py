@@ -37,11 +37,20 @@ class Vote:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """A question to the requester, answered or not."""
+
+    by: Actor
+    text: str
+    answered: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """Somebody's ask for a bundle as it stands now, with the grant it led to.
 
     Attributes:
-        asked: What was asked and decided on; never changes.
+        asked: What is asked and decided on: as it was, or as an approver has narrowed it since.
         stage: The stage that is voted on, from 0.
         stage_began: When it began; None for the first, which began with the request.
         reminded, escalated: How many of its reminders and escalations have happened.
@@ -56,6 +65,7 @@ class Request:
     reminded: int = 0
     escalated: int = 0
     votes: tuple[Vote, ...] = ()
+    questions: tuple[Query, ...] = ()
     close: Close | None = None
     grant: Grant | None = None
     version: int = 1
@@ -139,6 +149,12 @@ def evolve(request: Request, event: e.Event) -> Request:
         case e.Voted(by=by, stage=stage, groups=groups):
             vote = Vote(by=by, stage=stage, groups=groups)
             return replace(moved, votes=(*request.votes, vote))
+        case e.Narrowed():
+            return replace(moved, asked=_narrowed(request.asked, event))
+        case e.Asked(by=by, text=text):
+            return replace(moved, questions=(*request.questions, Query(by=by, text=text)))
+        case e.Answered(number=number):
+            return replace(moved, questions=_answered(request.questions, number))
         case e.StagePassed(stage=stage, at=at):
             return replace(moved, stage=stage + 1, stage_began=at, reminded=0, escalated=0)
         case e.Reminded(number=number):
@@ -149,6 +165,18 @@ def evolve(request: Request, event: e.Event) -> Request:
             return replace(moved, close=Close(at=at, by=by, reason=reason))
         case _:
             return replace(moved, close=Close(at=event.at, by=event.by))
+
+
+def _narrowed(asked: e.Requested, event: e.Narrowed) -> e.Requested:
+    left_out = asked.left_out + len(event.dropped)
+    return replace(asked, scopes=event.scopes, duration=event.duration, left_out=left_out)
+
+
+def _answered(questions: tuple[Query, ...], number: int) -> tuple[Query, ...]:
+    return tuple(
+        replace(each, answered=True) if place == number else each
+        for place, each in enumerate(questions)
+    )
 
 
 def replay(history: Iterable[e.Event]) -> Request:

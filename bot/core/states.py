@@ -45,7 +45,10 @@ class Timer(StrEnum):
 
 REQUEST_NEXT: Final[Mapping[RequestState, Mapping[type[e.Event], RequestState]]] = {
     RequestState.PENDING: {
+        e.Narrowed: RequestState.PENDING,
         e.Voted: RequestState.PENDING,
+        e.Asked: RequestState.PENDING,
+        e.Answered: RequestState.PENDING,
         e.StagePassed: RequestState.PENDING,
         e.Reminded: RequestState.PENDING,
         e.Escalated: RequestState.PENDING,

@@ -183,7 +183,13 @@ def _buttons(request: Request, *, whole: bool) -> Iterator[Block]:
     elif pending:
         reads = f"Approve {about}"
         yield button(Action.APPROVE, "Approve", value=value, style="primary", describes=reads)
+        reads = f"Approve less than all of {about}"
+        yield button(Action.NARROW, "Approve with changes", value=value, describes=reads)
     if pending:
         yield button(Action.DENY, "Deny", value=value, style="danger", describes=f"Deny {about}")
+        reads = f"Ask the requester about {about}"
+        yield button(Action.QUESTION, "Ask a question", value=value, describes=reads)
+        reads = f"What is behind {about}"
+        yield button(Action.DETAILS, "Details", value=value, describes=reads)
     if request.working_grant is not None:
         yield ending_button(Action.REVOKE, "End access", request)

@@ -29,6 +29,9 @@ _SAID_INLINE: Final = 130
 
 _TRIED: Final[Mapping[str, str]] = {
     "approve": "approve this",
+    "narrow": "approve this with changes",
+    "question": "ask about this",
+    "answer": "answer for the requester",
     "deny": "deny this",
     "cancel": "take this back",
     "revoke": "end this access",
@@ -77,6 +80,7 @@ def _called(event: e.Event, request: Request) -> str:
 
 
 _OfStages: TypeAlias = e.Voted | e.StagePassed | e.Reminded | e.Escalated
+_OfTalks: TypeAlias = e.Narrowed | e.Asked | e.Answered
 _OfRequest: TypeAlias = e.Requested | e.Approved | e.Denied | e.Cancelled | e.Lapsed | e.Refused
 
 
@@ -84,6 +88,8 @@ def _told(event: e.Event, request: Request) -> tuple[str, str] | None:
     """Return what happened, as mrkdwn, and what somebody said about it, as they said it."""
     if isinstance(event, _OfStages):
         return _of_stages(event, request), ""
+    if isinstance(event, _OfTalks):
+        return _of_talks(event, request)
     if isinstance(event, _OfRequest):
         return _of_request(event, request)
     return _of_grant(event, request)
@@ -100,6 +106,19 @@ def _of_stages(event: _OfStages, request: Request) -> str:
             return f"🔔 Stage {name} still waits; who can act was reminded"
         case e.Escalated(stage=stage, number=number):
             return _escalated(request.asked.stages[stage].escalate[number], name)
+        case _:
+            assert_never(event)
+
+
+def _of_talks(event: _OfTalks, request: Request) -> tuple[str, str]:
+    who = mention(event.by)
+    match event:
+        case e.Narrowed():
+            return f"✂️ {who} approves less than was asked: {words.narrowed(event)}", ""
+        case e.Asked(text=text):
+            return f"❓ {who} asks {mention(request.requester)}", text
+        case e.Answered(number=number, text=text):
+            return f"💬 {who} answers {mention(request.questions[number].by)}", text
         case _:
             assert_never(event)
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Final, assert_never
 
+from bot.core import events as e
 from bot.core.durations import spell
-from bot.core.events import TokenSpec
 from bot.core.grant import Close, Grant
 from bot.core.identity import BOT
 from bot.core.places import voters
@@ -36,6 +36,7 @@ GROUPS_NAMED: Final = 4
 # Room for the mentions in one line of the thread.
 CALLS_TEXT: Final = 600
 VOTERS_NAMED: Final = 8
+SCOPES_NAMED: Final = 3
 
 
 def risk(level: Risk) -> str:
@@ -138,6 +139,15 @@ def missing_votes(request: Request) -> str:
     return f"{left}: {_named(each, GROUPS_NAMED, ', ')}"
 
 
+def narrowed(event: e.Narrowed) -> str:
+    """Return what was taken away: "without `refunds:write`, for *15m* instead of 30m"."""
+    dropped = [code(scope, limit=60) for scope in event.dropped]
+    parts = [f"without {_named(dropped, SCOPES_NAMED, ', ')}"] if dropped else []
+    if event.duration != event.was:
+        parts.append(f"for *{spell(event.duration)}* instead of {spell(event.was)}")
+    return ", ".join(parts)
+
+
 def scope_line(text: ScopeText) -> str:
     """Return one scope in words; the scope itself is never cut."""
     scope = code(text.scope, limit=SECTION_TEXT)
@@ -207,7 +217,7 @@ def grant_state(grant: Grant) -> str:
             assert_never(grant.state)
 
 
-def token_at(grant: Grant, at: datetime) -> TokenSpec:
+def token_at(grant: Grant, at: datetime) -> e.TokenSpec:
     """Return the token that was the newest one at that time."""
     # Issue times are cut to the second: what happened in that second happened before the issue.
     known = [token for token in grant.tokens if token.issued_at < at.replace(microsecond=0)]

@@ -7,10 +7,11 @@ from typing import Final
 
 import structlog
 
+from bot.core.decision import Ask, Decision, NeedApproval, Reject
 from bot.core.errors import Invalid, NotAllowed, Unavailable
 from bot.core.identity import Actor
 from bot.core.places import why_incompletable
-from bot.core.policy import Chain, Group, Policy, Stage, channels_in, groups_in
+from bot.core.policy import Group, Policy, Stage, channels_in, groups_in
 from bot.core.request import Request
 from bot.core.scopes import Bundle
 from bot.usecases.ports import Directory, Standing
@@ -68,10 +69,20 @@ class Gate:
             return frozenset()  # the requester has no say, whatever the groups
         return await self._directory.groups_of(who, _with_a_say(request, policy))
 
-    async def why_incompletable(self, chain: Chain, who: Actor) -> str | None:
-        """Return why nobody could complete `chain` for `who`; None if they could, or may."""
+    async def completable(self, decision: NeedApproval, ask: Ask) -> Decision:
+        """Return `decision`, or a no where nobody could complete its chain for who asks.
+
+        Raises:
+            NotAllowed: A channel that the chain names cannot be used.
+        """
+        chain = decision.chain
+        await self.channels_must_do(ask.bundle, chain.stages)
         members = await self._members(groups_in(chain.stages))
-        return why_incompletable(chain, members, who)
+        why = why_incompletable(chain, members, ask.by)
+        if why is None:
+            return decision
+        reasons = (*decision.reasons, f"chain {chain.name} cannot be completed: {why}")
+        return Reject(rule=decision.rule, reasons=reasons, digest=decision.digest)
 
     async def who_can_act(self, request: Request, policy: Policy) -> tuple[str, ...]:
         """Return the ids of everybody whose yes `request` waits for; () where not all is known."""

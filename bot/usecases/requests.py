@@ -2,16 +2,15 @@
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import reduce
 
 from bot.core import events as e
 from bot.core.client import Client
 from bot.core.decision import (
     Allow,
     Ask,
-    Decision,
     Facts,
     NeedApproval,
-    Reject,
     asked_anew,
     checked,
     decide_ask,
@@ -24,7 +23,7 @@ from bot.core.moves import Deliver, Move, Reveal, Revoke
 from bot.core.opening import requested, settled
 from bot.core.permission import Circumstances
 from bot.core.policy import Policy
-from bot.core.request import Request
+from bot.core.request import Request, evolve
 from bot.usecases.commits import Opening, Step
 from bot.usecases.desk import Desk
 from bot.usecases.gate import Gate, bundle_named
@@ -128,7 +127,7 @@ class Requests:
         if isinstance(decision, Allow):
             await self._gate.admit(ask.by, fresh=True)
         if isinstance(decision, NeedApproval):
-            decision = await self._completable(decision, ask)
+            decision = await self._gate.completable(decision, ask)
         asked = requested(id_, ask, decision, now=case.now, prolongs=prolongs)
         step = Step(None, opened(asked, settled=settled(decision), case=case))
         opening = Opening(step=step, cap=ask.bundle.limits.per_user_per_day)
@@ -136,20 +135,6 @@ class Requests:
         if outcome.request.requester != ask.by:
             raise Conflict("another request has this one's id", hint="try again")
         return outcome
-
-    async def _completable(self, decision: NeedApproval, ask: Ask) -> Decision:
-        """Return `decision`, or a no where nobody could complete its chain for this requester.
-
-        Raises:
-            NotAllowed: A channel that the chain names cannot be used.
-        """
-        chain = decision.chain
-        await self._gate.channels_must_do(ask.bundle, chain.stages)
-        why = await self._gate.why_incompletable(chain, ask.by)
-        if why is None:
-            return decision
-        reasons = (*decision.reasons, f"chain {chain.name} cannot be completed: {why}")
-        return Reject(rule=decision.rule, reasons=reasons, digest=decision.digest)
 
     async def move(self, id_: RequestId, move: Move, *, by: Actor, delivery: str) -> Outcome:
         """Carry out a person's move.
@@ -207,14 +192,16 @@ class Requests:
     async def _still_right(self, request: Request, events: Sequence[e.Event]) -> None:
         """Return if what is approved would be granted by today's policy, to somebody still here.
 
+        What an approver has narrowed is decided again at once, whoever else must still approve.
+
         Raises:
             NotAllowed: The policy, or the requester's place in it, has changed since the ask.
             Unavailable: Slack did not answer.
         """
-        if not any(isinstance(event, e.Approved) for event in events):
+        if not any(isinstance(event, e.Approved | e.Narrowed) for event in events):
             return
         await self._gate.admit_requester(request)
-        policy, asked = self.policy, request.asked
+        policy, asked = self.policy, reduce(evolve, events, request).asked
         groups = await self._gate.groups_asking(asked.by, asked.bundle, policy)
         why = why_no_more(asked, policy, Facts(now=events[0].at, groups=groups))
         if why is not None:

@@ -39,6 +39,7 @@ from bot.store.memory import (
     MemoryTokenIndex,
 )
 from bot.store.redis import RedisStore
+from bot.usecases.background import Backgrounds
 from bot.usecases.desk import Desk, Stores
 from bot.usecases.gate import Gate
 from bot.usecases.ports import (
@@ -209,6 +210,9 @@ class Bot:
             ledger=self.ledger,
             listings=self.listings,
             policy=lambda: self.policy,
+        )
+        self.backgrounds = Backgrounds(
+            self.requests, self.gate, listings=self.listings, policy=lambda: self.policy
         )
         self.shows = Shows(
             self.requests,

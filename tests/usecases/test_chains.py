@@ -8,7 +8,7 @@ import pytest
 from bot.core import events as e
 from bot.core.errors import NotAllowed
 from bot.core.moves import Approve
-from bot.core.policy import Verdict
+from bot.core.policy import Share, Verdict
 from bot.core.request import Request
 from bot.core.states import RequestState
 from tests.builders import T0
@@ -123,3 +123,12 @@ async def test_a_channel_that_a_stage_names_must_do(bot: Bot) -> None:
     bot.policy = a_policy({"x": (a_bundle("x"), (a_rule(Verdict.REQUIRE, stage),))})
     with pytest.raises(NotAllowed, match="the notice of x cannot be posted: the app is not in"):
         await bot.ask("x")
+
+
+async def test_a_place_that_was_kept_for_a_group_since_the_ask_is_asked_for_anew(bot: Bot) -> None:
+    bot.policy = a_policy({"x": (a_bundle("x"), (a_rule(Verdict.REQUIRE, LEAD),))})
+    request = await bot.ask("x")
+    kept = replace(LEAD, at_least=(Share("leads", 1),))
+    bot.policy = a_policy({"x": (a_bundle("x"), (a_rule(Verdict.REQUIRE, kept),))})
+    with pytest.raises(NotAllowed, match="others must approve it now"):
+        await bot.move(request, Approve(), by=BEN)
