@@ -22,6 +22,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.config import Settings, read_settings
 from bot.http.health import Report
 from bot.http.server import HttpParts, make_app, make_runner
+from bot.service import calm_collector
 from bot.slack.directory import find_home
 from bot.slack.listeners import make_bolt
 from bot.slack.over_http import over_http
@@ -149,6 +150,7 @@ async def bot(port: int, redis_url: str, slack_url: str, keys: str) -> None:
                 metrics=on.metrics,
             )
         )
+        calm_collector()
         await listen(site, port, runner=make_runner(site))
 
 

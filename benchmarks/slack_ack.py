@@ -64,13 +64,14 @@ class Tape(Server):
 
 
 async def slack(port: int) -> web.AppRunner:
-    """Serve as much of Slack as look-ups need: everybody is a member, and an engineer."""
+    """Serve as much of Slack as look-ups need: whoever asks is a member, and an engineer."""
 
     async def method(request: web.Request) -> web.Response:
         user = {"id": "U", "team_id": "T0DEMO"}
         room = {"id": "C0ACCESS", "name": "access-requests"}
         rooms = [room, {"id": "C1", "name": "deploy-approvals"}]
-        people = [f"U0ANNA{n}" for n in range(1000)]
+        asked = await request.text()
+        people = [f"U0ANNA{n}" for n in range(50)] if "S0ENGINEERS" in asked else ["U0BEN"]
         answers = {
             "auth.test": {"team_id": "T0DEMO", "user_id": "UBOT", "bot_id": "B1"},
             "users.info": {"user": user},

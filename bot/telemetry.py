@@ -11,6 +11,7 @@ from enum import StrEnum
 from types import TracebackType
 from typing import Any, Final, TextIO
 
+import orjson
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
@@ -23,8 +24,8 @@ _SECRET_NAME: Final = r"(?:token|secret|password|authorization|signature|cookie|
 _SECRET_KEY: Final = re.compile(rf".*{_SECRET_NAME}", re.IGNORECASE | re.DOTALL)
 # Every line that a name or a pattern below changes has one of these in it; most have none.
 _HINTS: Final = (
-    *("eyj", "xox", "xapp", "-----", "hooks.slack", "bearer", "basic", "://"),
-    *("token", "secret", "password", "authorization", "signature", "cookie", "private_key"),
+    *(b"eyj", b"xox", b"xapp", b"-----", b"hooks.slack", b"bearer", b"basic", b"://"),
+    *(b"token", b"secret", b"password", b"authorization", b"signature", b"cookie", b"private_key"),
 )
 
 # Tried in this order on every text, also on the text of exceptions. Each runs in linear time.
@@ -56,7 +57,6 @@ _CHATTY: Final = ("slack_bolt", "slack_sdk", "aiohttp", "asyncio")
 # Bolt puts the payload behind these words: "Unhandled request ({...})", with advice after it.
 _BOLT_PAYLOAD: Final = re.compile(r"(request) \(.*", re.DOTALL)
 _FIRST: Final = ("timestamp", "level", "event", "logger")
-_JSON: Final = json.JSONEncoder(default=str)
 _STAMP: Final = structlog.processors.TimeStamper(fmt="iso", utc=True)
 
 
@@ -98,13 +98,13 @@ def _line(_logger: WrappedLogger, method: str, event_dict: EventDict) -> str:
     if "exc_info" in ordered:
         ordered = structlog.processors.format_exc_info(_logger, method, ordered)
     try:
-        line = _JSON.encode(ordered)
-    except (TypeError, ValueError):
-        return _JSON.encode(_clean(ordered))  # it holds what JSON has no word for
+        line = orjson.dumps(ordered, str)
+    except TypeError:  # it holds what JSON has no word for
+        return json.dumps(_clean(ordered))
     lower = line.lower()
     if any(hint in lower for hint in _HINTS):
-        return _JSON.encode(_clean(ordered))
-    return line
+        return json.dumps(_clean(ordered))
+    return line.decode()
 
 
 def _clean(value: Any) -> Any:

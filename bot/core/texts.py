@@ -9,26 +9,40 @@ from bot.core.errors import Invalid
 LONGEST_REASON: Final = 500  # characters
 LONGEST_TICKET: Final = 100  # characters
 
-# Control, format (bidi overrides, zero width) and surrogate characters: they cannot be seen, and
-# change how the text around them is read. Source: Unicode Standard Annex 44, table 12.
-_UNSEEN: Final = frozenset({"Cc", "Cf", "Cs"})
-_MARKS: Final = frozenset({"Mn", "Me"})
+# Control, format (bidi overrides, zero width), surrogate, private and unassigned characters: they
+# cannot be seen, and change how the text around them is read. Source: Unicode Standard Annex 44,
+# table 12.
+_UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
+# They show nothing, though their category does not say so (Unicode: Default_Ignorable_Code_Point).
+_INVISIBLE: Final = frozenset(
+    {0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0}
+    | {*range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)}
+)
 # No script needs more marks on one letter; a flood of them covers the lines above and below.
 _MARKS_AT_MOST: Final = 4
 
 
 def tidy(text: str) -> str:
     """Return `text` in Unicode NFC, without characters that are not seen; line breaks stay."""
+    if text.isascii() and text.isprintable():
+        return text.strip()  # most texts
     lines = ("".join(_seen(line)) for line in text.splitlines())
-    return unicodedata.normalize("NFC", "\n".join(lines)).strip()
+    return "\n".join("".join(_marked(line)) for line in lines).strip()
 
 
 def _seen(line: str) -> Iterator[str]:
+    for character in line:
+        if character.isspace():
+            yield " "
+        elif unicodedata.category(character) not in _UNSEEN and ord(character) not in _INVISIBLE:
+            yield character
+
+
+def _marked(line: str) -> Iterator[str]:
     marks = 0
-    for character in line.replace("\t", " "):
-        category = unicodedata.category(character)
-        marks = marks + 1 if category in _MARKS else 0
-        if category not in _UNSEEN and marks <= _MARKS_AT_MOST:
+    for character in unicodedata.normalize("NFC", line):
+        marks = marks + 1 if unicodedata.combining(character) else 0
+        if marks <= _MARKS_AT_MOST:
             yield character
 
 

@@ -42,7 +42,7 @@ _SAFE: Final = {
     "X-Content-Type-Options": "nosniff",
 }
 # Pragma is for caches older than HTTP 1.1.
-_NOT_KEPT: Final = {hdrs.CACHE_CONTROL: "no-store", hdrs.PRAGMA: "no-cache"}
+_SAFE_NOT_KEPT: Final = {**_SAFE, hdrs.CACHE_CONTROL: "no-store", hdrs.PRAGMA: "no-cache"}
 # Machines ask the first every few seconds, and a line for each would hide the others; of Slack's
 # payloads the listeners write the line.
 _TOLD_ELSEWHERE: Final = frozenset({"/healthz", "/readyz", "/metrics", "/slack/events"})
@@ -147,6 +147,5 @@ def _edge(metrics: Metrics) -> Middleware:
 
 
 def _make_safe(response: web.StreamResponse) -> None:
-    response.headers.update(_SAFE)
-    if hdrs.CACHE_CONTROL not in response.headers:
-        response.headers.update(_NOT_KEPT)
+    kept = hdrs.CACHE_CONTROL in response.headers
+    response.headers.update(_SAFE if kept else _SAFE_NOT_KEPT)

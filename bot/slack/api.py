@@ -11,7 +11,8 @@ from typing import Any, Final
 
 import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
-from slack_sdk.http_retry.builtin_async_handlers import async_default_handlers
+from slack_sdk.http_retry.builtin_async_handlers import AsyncConnectionErrorRetryHandler
+from slack_sdk.http_retry.builtin_interval_calculators import FixedValueRetryIntervalCalculator
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.core.errors import Busy, Unavailable
@@ -32,6 +33,10 @@ _OPENED_ALREADY: Final = "exchanged_trigger_id"
 # Slack's own faults (https://docs.slack.dev/reference/methods/chat.postMessage#errors).
 _THEIR_FAULT: Final = frozenset(
     {"fatal_error", "internal_error", "request_timeout", "service_unavailable"}
+)
+# The SDK's own pause is up to 1.5 s, longer than a read may take in all.
+_AGAIN_AT_ONCE: Final = AsyncConnectionErrorRetryHandler(
+    interval_calculator=FixedValueRetryIntervalCalculator(0.05)
 )
 _HTTP_BUSY: Final = 429
 _HTTP_FAULT: Final = 500
@@ -69,7 +74,7 @@ class SlackApi:
         # A write that is sent again could post twice: only reads are, by the SDK.
         self._writer = AsyncWebClient(plain, base_url, session=session, retry_handlers=[])
         self._reader = AsyncWebClient(
-            plain, base_url, session=session, retry_handlers=async_default_handlers()
+            plain, base_url, session=session, retry_handlers=[_AGAIN_AT_ONCE]
         )
         self._session = session
         self._metrics = metrics

@@ -30,6 +30,11 @@ class Kept(Generic[V]):
         self._known: dict[str, tuple[datetime, V]] = {}
         self._asking: dict[str, asyncio.Task[V]] = {}
 
+    def kept(self, name: str) -> V | None:
+        """Return the value of `name` if it is known well enough, without asking."""
+        known = self._known.get(name)
+        return known[1] if known is not None and self._now() < known[0] + self._keep else None
+
     async def get(self, name: str, *, fresh: bool = False) -> V:
         """Return the value of `name`; whatever the look-up raises passes through.
 
@@ -37,9 +42,9 @@ class Kept(Generic[V]):
             fresh: Look it up now, whatever is kept; not even a look-up under way will do, since
                 it may have been answered before the caller came.
         """
-        known = self._known.get(name)
-        if not fresh and known is not None and self._now() < known[0] + self._keep:
-            return known[1]
+        known = None if fresh else self.kept(name)
+        if known is not None:
+            return known
         asking = None if fresh else self._asking.get(name)
         if asking is None:
             asking = asyncio.ensure_future(self._find(name))

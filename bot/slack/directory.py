@@ -99,10 +99,15 @@ class SlackDirectory:
         """See `Directory.groups_of`."""
         if who.kind is not Kind.PERSON or who.home != self._home.id:
             return frozenset()
-        members = await asyncio.gather(*(self.members_of(group) for group in groups))
-        return frozenset(
-            group.name for group, users in zip(groups, members, strict=True) if who.id in users
-        )
+        found = {group: self._kept_members(group) for group in groups}
+        unknown = [group for group, users in found.items() if users is None]
+        if unknown:  # all at once, as Slack waits for our answer
+            asked = await asyncio.gather(*(self.members_of(group) for group in unknown))
+            found |= dict(zip(unknown, asked, strict=True))
+        return frozenset(group.name for group, users in found.items() if users and who.id in users)
+
+    def _kept_members(self, group: Group) -> frozenset[str] | None:
+        return self._members.kept(group.usergroup) if group.usergroup else group.users
 
     async def members_of(self, group: Group) -> frozenset[str]:
         """See `Directory.members_of`."""

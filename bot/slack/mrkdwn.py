@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
+from bot.core import texts
 from bot.core.identity import Actor, Kind
 
 Block: TypeAlias = dict[str, Any]
@@ -51,13 +52,6 @@ REASON_TEXT: Final = 500
 QUOTE_TEXT: Final = 1500
 NAME_TEXT: Final = 150
 
-_MARKS_AT_MOST: Final = 4
-_DROPPED: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
-# They show nothing, though their category does not say so (Unicode: Default_Ignorable_Code_Point).
-_INVISIBLE: Final = frozenset(
-    {0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0}
-    | {*range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)}
-)
 _SKIN_TONES: Final = range(0x1F3FB, 0x1F400)
 # Slack reads these as format wherever they stand; their twins look alike and mean nothing.
 _LOOKALIKES: Final = str.maketrans({"*": "\u2217", "~": "\u223c", "`": "\u02cb"})
@@ -82,7 +76,7 @@ def tidy(text: str, limit: int) -> str:
     Args:
         limit: Characters at most; what is longer is cut between whole characters and ends in "…".
     """
-    return _fitted(_visible(text), limit)
+    return _fitted(_on_one_line(text), limit)
 
 
 def escape(text: str) -> str:
@@ -99,7 +93,7 @@ def quoted(text: str, *, limit: int = QUOTE_TEXT) -> str:
     Args:
         limit: Characters of the result at most, escapes counted.
     """
-    plain = _visible(text).translate(_LOOKALIKES)
+    plain = _on_one_line(text).translate(_LOOKALIKES)
     plain = _EMOJI.sub("\u2236", _UNDERSCORE.sub("\u02cd", plain))
     if plain.startswith(">"):
         plain = "\u203a" + plain[1:]
@@ -118,7 +112,7 @@ def code(text: str, *, limit: int = NAME_TEXT) -> str:
     Args:
         limit: Characters between the marks at most, escapes counted.
     """
-    plain = _visible(text).replace("`", "\u02cb") or "-"
+    plain = _on_one_line(text).replace("`", "\u02cb") or "-"
     return f"`{_fitted(plain, limit, each=escape)}`"
 
 
@@ -166,22 +160,8 @@ def weight(part: object) -> int:
     return len(json.dumps(part, ensure_ascii=False).encode("utf-8", "surrogatepass"))
 
 
-def _visible(text: str) -> str:
-    if text.isascii() and text.isprintable():
-        return " ".join(text.split())  # most texts, and far cheaper
-    spaced = (" " if character.isspace() else character for character in text)
-    seen = "".join(character for character in spaced if not _cannot_be_seen(character))
-    kept: list[str] = []
-    marks = 0
-    for character in unicodedata.normalize("NFC", seen):
-        marks = marks + 1 if unicodedata.combining(character) else 0
-        if marks <= _MARKS_AT_MOST:
-            kept.append(character)
-    return " ".join("".join(kept).split())
-
-
-def _cannot_be_seen(character: str) -> bool:
-    return unicodedata.category(character) in _DROPPED or ord(character) in _INVISIBLE
+def _on_one_line(text: str) -> str:
+    return " ".join(texts.tidy(text).split())
 
 
 def _characters(text: str) -> list[str]:

@@ -51,9 +51,13 @@ class Typed:
     """A command that was typed."""
 
     by: Actor
-    delivery: str
     text: str
     trigger: str
+
+    @property
+    def delivery(self) -> str:
+        """The same for the same command however often it is delivered."""
+        return fingerprint("command", self.trigger)
 
 
 def read_typed(body: Body) -> Typed:
@@ -61,7 +65,6 @@ def read_typed(body: Body) -> Typed:
     home = body.get("enterprise_id") or body.get("team_id") or ""
     return Typed(
         by=person(body["user_id"], home=home),
-        delivery=fingerprint("command", body["trigger_id"]),
         text=body.get("text") or "",
         trigger=body["trigger_id"],
     )

@@ -197,16 +197,16 @@ class _Rows:
         """Return the index entries to write and those to remove."""
         listed: list[Row] = []
         unlisted: list[Row] = []
-        for request, _ in self._requests():
+        for request, is_new in self._requests():
             listing = listing_of(request)
             by = self._key("ix", "by", listing.by)
             listed.append((by, stamp_ms(listing.asked_at), listing.request))
             for name, until in (("pending", listing.decide_by), ("live", listing.ends_at)):
                 index = self._key("ix", name)
-                if until is None:
-                    unlisted.append((index, listing.request))
-                else:
+                if until is not None:
                     listed.append((index, stamp_ms(until), listing.request))
+                elif not is_new:
+                    unlisted.append((index, listing.request))
         return listed, unlisted
 
 

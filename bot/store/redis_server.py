@@ -65,6 +65,16 @@ _NOT_NOW: Final = (
 )
 _NOT_NOW_TEXTS: Final = ("BUSY ", "MISCONF ", "NOREPLICAS ", "-OOM ", "-READONLY ")
 
+# By how often at most; they keep no state between calls.
+_AGAIN: Final = {
+    retries: Retry(
+        ExponentialWithJitterBackoff(cap=0.2, base=0.02),
+        retries,
+        (ConnectionLost, NoAnswer, ReadOnlyError),
+    )
+    for retries in (0, RETRIES)
+}
+
 # Answers that redis-py counts among the broken connections.
 _ANSWERS: Final = (ResponseError, BusyLoadingError, WrongPassword)
 
@@ -201,11 +211,9 @@ class Server:
     async def _answer(
         self, call: "_Call", ask: Callable[[], Awaitable[list[Any]]], *, retries: int = RETRIES
     ) -> list[Any]:
-        pause = ExponentialWithJitterBackoff(cap=0.2, base=0.02)
-        retry = Retry(pause, retries, (ConnectionLost, NoAnswer, ReadOnlyError))
         try:
             async with asyncio.timeout(DEADLINE_S):
-                return await retry.call_with_retry(ask, self._before_retry)
+                return await _AGAIN[retries].call_with_retry(ask, self._before_retry)
         except (RedisError, TimeoutError) as problem:
             if isinstance(problem, ResponseError) and not _is_not_now(problem):
                 raise  # a mistake of ours, not a fault of the server

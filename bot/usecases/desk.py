@@ -73,6 +73,7 @@ class Desk:
         self._issuer = issuer
         self._shown = shown
         self.mint = Mint(stores.signer)
+        self._log = log.bind()  # bound once, as it tells of every fact
 
     def circumstances(
         self, groups: frozenset[str] = frozenset(), resources: frozenset[str] = frozenset()
@@ -183,7 +184,7 @@ class Desk:
         if committed is Committed.STORED:
             for event in change.events:
                 self._stores.metrics.count("jit_events_total", kind=e.WIRE[type(event)])
-                log.info(e.WIRE[type(event)], request=event.request, by=str(event.by))
+                self._log.info(e.WIRE[type(event)], request=event.request, by=str(event.by))
 
     async def _steps(
         self, request: Request, events: tuple[e.Event, ...], *, by: Actor, case: Circumstances

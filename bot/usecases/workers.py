@@ -150,7 +150,9 @@ class Worker:
     async def _give_back(self, job: Job, outcome: str, delay: timedelta) -> str:
         try:
             await self._jobs.postpone(job, delay=delay)
-        except Exception:  # its lease ends by itself
+        except BotError as problem:  # its lease ends by itself
+            log.warning("job.left_to_lease", job=str(job.id), code=problem.code)
+        except Exception:  # as above, but the fault is ours
             log.exception("job.left_to_lease", job=str(job.id))
         return outcome
 

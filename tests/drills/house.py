@@ -2,6 +2,7 @@
 
 import asyncio
 import multiprocessing
+import signal
 import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -66,8 +67,15 @@ chains:
     expire_after: 10m
     stages: [{name: lead, approvers: [leads]}]
 rules:
-  - {id: by-a-lead, bundles: {name: [billing]}, decision: require, chain: one-lead}
-  - {id: at-once, bundles: {name: [logs]}, requesters: [engineers], decision: auto_approve}
+  - id: by-a-lead
+    bundles: {name: [billing]}
+    requesters: [engineers]
+    decision: require
+    chain: one-lead
+  - id: at-once
+    bundles: {name: [logs]}
+    requesters: [engineers]
+    decision: auto_approve
 """
 
 
@@ -84,19 +92,14 @@ class BotProcess:
         self._running.start()
 
     def kill(self) -> None:
-        """Kill -9, and start anew at once."""
-        self.end()
-        self.start()
-
-    def end(self) -> None:
+        """Kill -9; return when it is dead."""
         self._running.kill()
         self._running.join()
-        self._running.close()
 
     @property
     def is_gone(self) -> bool:
         """Whether it ended by itself."""
-        return self._running.exitcode is not None
+        return self._running.exitcode not in (None, -signal.SIGKILL)
 
     def said(self) -> str:
         return self._log.read_text("utf-8") if self._log.exists() else ""
@@ -108,6 +111,7 @@ class House:
 
     Attributes:
         killed_at: When the bot was killed last, by `clock_s`.
+        last_claim: The last one that a bot made who is dead now.
         held: How many jobs the bots that were killed held, all in all.
         too_late: Jobs that were left due for too long, with a sentence each.
     """
@@ -122,6 +126,7 @@ class House:
     redis_proxy: RedisProxy
     slack_proxy: SlackProxy
     killed_at: float
+    last_claim: int = 0
     held: int = 0
     stolen_s: float = 0.0
     too_late: dict[str, str] = field(default_factory=dict)
@@ -131,10 +136,11 @@ class House:
         owed = await self.redis.hgetall(self.store.jobs._server.key("job"))
         return {job.decode(): int(due.partition(b"|")[0]) for job, due in owed.items()}
 
-    async def holders(self) -> int:
-        """Return how many jobs are somebody's."""
-        leases = await self.redis.hvals(self.store.jobs._server.key("lease"))
-        return sum(not lease.startswith(b"0:") for lease in leases)
+    async def holders(self) -> dict[str, int]:
+        """Return which jobs are somebody's, alive or dead, and by which claim."""
+        leases = await self.redis.hgetall(self.store.jobs._server.key("lease"))
+        fences = {job.decode(): int(lease.partition(b":")[0]) for job, lease in leases.items()}
+        return {job: fence for job, fence in fences.items() if fence}
 
     async def due(self) -> dict[str, int]:
         """Return those of `jobs` that should be done by now; Redis has this machine's clock."""
@@ -145,11 +151,16 @@ class House:
         """Return the time less what others on this machine took from us."""
         return asyncio.get_running_loop().time() - self.stolen_s
 
+    async def neglected(self) -> dict[str, int]:
+        """Return those of `due` that nobody alive works on."""
+        due, held = await self.due(), await self.holders()
+        return {job: at for job, at in due.items() if held.get(job, 0) <= self.last_claim}
+
     async def watch(self) -> None:
-        """See that nothing stays due for too long; a death of the bot excuses what came before."""
+        """See that nothing is neglected for long; a death of the bot excuses what came before."""
         loop, seen = asyncio.get_running_loop(), dict[tuple[str, int], float]()
         while True:
-            due, now = await self.due(), self.clock_s()
+            due, now = await self.neglected(), self.clock_s()
             seen = {each: seen.get(each, now) for each in due.items()}
             for (job, _), at in seen.items():
                 late_s = now - max(at, self.killed_at)
@@ -173,9 +184,12 @@ async def a_house(folder: Path, keys: Path, points: Iterable[Point]) -> AsyncIte
     port = free_port()
 
     async def kill() -> None:
-        house.held += await house.holders()
         house.bot.kill()
+        held = await house.holders()
+        house.last_claim = max([house.last_claim, *held.values()])
+        house.held += len(held)
         house.killed_at = house.clock_s()
+        house.bot.start()
 
     trap = Trap(points, kill=kill)
     async with AsyncExitStack() as stack:
@@ -226,7 +240,7 @@ async def a_house(folder: Path, keys: Path, points: Iterable[Point]) -> AsyncIte
             killed_at=asyncio.get_running_loop().time(),
         )
         bot.start()
-        stack.callback(bot.end)
+        stack.callback(bot.kill)
         stack.callback(lambda: (folder / "diary").write_text("\n".join(trap.diary), "utf-8"))
         async with asyncio.TaskGroup() as together:
             watching = together.create_task(house.watch())

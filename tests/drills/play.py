@@ -86,11 +86,10 @@ async def _the_main_job(acme: Acme, times: Times, *, reason: str) -> bool:
         if await _seen(anna, "is over", DIRECT)() is None:
             raise
         return False
-    await _insists(
-        anna,
-        lambda: anna.clicks("end_now", note),
-        _seen(anna, "You ended your access", DIRECT),
-    )
+
+    # The thread tells it last; by then nothing else of hers is under way.
+    ended = _seen(ben, f"{anna.name} ended the access", ACCESS)
+    await _insists(ben, lambda: anna.clicks("end_now", note), ended)
     return True
 
 

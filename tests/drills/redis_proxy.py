@@ -45,7 +45,7 @@ class RedisProxy:
         self._trap = trap
         self._redis = Redis(unix_socket_path=socket, socket_timeout=None)
         self._asked_for: dict[bytes, str] = {}
-        self._serving: set[asyncio.Task[None]] = set()
+        self._serving: dict[asyncio.Task[None], StreamWriter] = {}
         self._server: asyncio.Server
         self.kept: set[tuple[str, str]] = set()
         self.unknown: set[str] = set()
@@ -63,15 +63,17 @@ class RedisProxy:
 
     async def __aexit__(self, *_):
         self._server.close()
-        for task in self._serving:
+        serving = dict(self._serving)
+        for task in serving:
             task.cancel()
-        await asyncio.gather(*self._serving, return_exceptions=True)
+        await asyncio.gather(*serving, return_exceptions=True)
+        await _hang_up(*serving.values())
         await self._redis.aclose()
 
     def _connected(self, reader: StreamReader, writer: StreamWriter) -> None:
         task = asyncio.create_task(self._serve(reader, writer))
-        self._serving.add(task)
-        task.add_done_callback(self._serving.discard)
+        self._serving[task] = writer
+        task.add_done_callback(self._serving.pop)
 
     async def _serve(self, reader: StreamReader, writer: StreamWriter) -> None:
         server_reader, server = await asyncio.open_unix_connection(self._socket)
@@ -79,10 +81,7 @@ class RedisProxy:
             with suppress(Killed, ConnectionError, asyncio.IncompleteReadError):
                 await self._pass(reader, writer, server_reader, server)
         finally:
-            for end in (server, writer):
-                end.close()
-                with suppress(ConnectionError):
-                    await end.wait_closed()
+            await _hang_up(server, writer)
 
     async def _pass(
         self,
@@ -139,12 +138,20 @@ class RedisProxy:
     async def _claimed(self, queue: bytes, *, only: bytes) -> str:
         now_ms = time.time_ns() // 1_000_000  # Redis runs on this machine
         due = await self._redis.zrangebyscore(queue, "-inf", now_ms)
-        jobs = sorted({self._job(job) for job in due if only in (b"", job)})
-        return f"claim {'+'.join(jobs)}" if jobs else ""
+        kinds = sorted({job.partition(b":")[0].decode() for job in due if only in (b"", job)})
+        return f"claim {'+'.join(kinds)}" if kinds else ""
 
     def _job(self, job: bytes) -> str:
         kind, _, id_ = job.partition(b":")
         return f"{kind.decode()} {self._asked_for.get(id_, '?')}"
+
+
+async def _hang_up(*ends: StreamWriter) -> None:
+    for end in ends:
+        end.close()
+    for end in ends:
+        with suppress(ConnectionError):
+            await end.wait_closed()
 
 
 async def _read_command(reader: StreamReader) -> tuple[bytes, list[bytes]]:

@@ -25,6 +25,11 @@ class Point:
     number: int
     side: Side
 
+    @property
+    def kind(self) -> str:
+        """The script, command or method."""
+        return self.what.split()[0]
+
     def __str__(self) -> str:
         return f"{self.side} {self.what} #{self.number}"
 

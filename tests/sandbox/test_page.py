@@ -1,7 +1,6 @@
 """The page of the stand-in in a real browser, with a small real Bolt app behind it."""
 
 import re
-import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.sandbox.rates import QUICK
 from bot.sandbox.server import Sandbox
+from tests.browser import FLAGS, chromium
 
 pytestmark = pytest.mark.system
 expect.set_options(timeout=15_000)  # a browser on a busy machine
@@ -22,15 +22,6 @@ expect.set_options(timeout=15_000)  # a browser on a busy machine
 ROOT = Path(__file__).parents[2]
 SECRET = "the signing secret of the page's tests"
 TOKEN = "xoxb-page"
-QUIET = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 
 
 def plain(text):
@@ -192,8 +183,6 @@ def small_app(client: AsyncWebClient, stage: Stage) -> AsyncApp:
 
 @pytest.fixture
 async def stage() -> AsyncIterator[Stage]:
-    chromium = shutil.which("chromium")
-    assert chromium, "Chromium is missing: apt-get install chromium"
     async with (
         Sandbox(
             manifest=ROOT / "manifest.yml",
@@ -204,7 +193,7 @@ async def stage() -> AsyncIterator[Stage]:
         ) as sandbox,
         async_playwright() as playwright,
     ):
-        browser = await playwright.chromium.launch(executable_path=chromium, args=QUIET)
+        browser = await playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
         page = await browser.new_page(viewport={"width": 1280, "height": 800})
         client = AsyncWebClient(token=TOKEN, base_url=sandbox.api_url)
         stage = Stage(page=page, client=client, url=sandbox.url)
