@@ -15,6 +15,7 @@ from redis.asyncio import Redis
 from bot.config import Settings
 from bot.core.errors import Misconfigured
 from bot.core.identity import RequestId
+from bot.core.policy import Policy
 from bot.core.states import Timer
 from bot.keyring import Keyring, make_key
 from bot.policy_files import Loaded, load_policies
@@ -28,6 +29,7 @@ from bot.slack.typed import Commands
 from bot.store.embedded import EmbeddedServer
 from bot.store.redis import RedisStore, check_server, connect, epoch
 from bot.telemetry import PrometheusMetrics
+from bot.usecases.background import Backgrounds
 from bot.usecases.desk import Desk, Stores
 from bot.usecases.gate import Gate
 from bot.usecases.ports import SHOW, Queue
@@ -185,15 +187,19 @@ def build(on: Ground, home: Home) -> Parts:
     def shown(id_: RequestId) -> None:
         messages.soon(id_)
 
+    def policy() -> Policy:
+        return on.loaded.policy
+
     desk = Desk(stores, issuer=on.settings.issuer, shown=shown)
+    gate = Gate(directory)
     requests = Requests(
         desk,
-        Gate(directory),
+        gate,
         ledger=store.ledger,
         listings=store.listings,
-        policy=lambda: on.loaded.policy,
+        policy=policy,
     )
-    timers = Timers(desk)
+    timers = Timers(desk, gate, policy=policy)
     shows = Shows(
         requests,
         messenger,
@@ -210,7 +216,13 @@ def build(on: Ground, home: Home) -> Parts:
     after = Tasks()
     listeners = Listeners(
         commands=Commands(requests, api=on.api),
-        clicks=Clicks(requests, api=on.api, messenger=messenger, receipts=store.receipts),
+        clicks=Clicks(
+            requests,
+            api=on.api,
+            messenger=messenger,
+            receipts=store.receipts,
+            backgrounds=Backgrounds(requests, gate, listings=store.listings, policy=policy),
+        ),
         submissions=Submissions(requests),
         api=on.api,
         directory=directory,

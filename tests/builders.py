@@ -56,7 +56,7 @@ def a_request(*events: e.Event, **over: Any) -> Request:
 
 def granted(asked: e.Requested, *, at: datetime) -> tuple[e.Event, ...]:
     """Return the facts of Ben's approval of `asked`, whose grant starts at once."""
-    voted = e.Voted(request=asked.request, at=at, by=BEN, stage=0)
+    voted = e.Voted(request=asked.request, at=at, by=BEN, stage=0, groups=("leads",))
     passed = e.StagePassed(request=asked.request, at=at, by=BEN, stage=0)
     approved = e.Approved(request=asked.request, at=at, by=BEN)
     return (voted, passed, approved, *started(asked, now=at, by=BEN, signing=SIGNING))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypedDict
 
 from bot.core.identity import Actor, GrantId, RequestId
 from bot.core.policy import Stage
@@ -38,6 +38,14 @@ class Fact:
         at: When it happened, UTC.
         by: Who caused it.
     """
+
+    request: RequestId
+    at: datetime
+    by: Actor
+
+
+class Common(TypedDict):
+    """What every fact has; see `Fact`."""
 
     request: RequestId
     at: datetime
@@ -87,9 +95,46 @@ class Requested(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Voted(Fact):
-    """An approver said yes in a stage (counted from 0)."""
+    """An approver said yes in a stage (counted from 0).
+
+    Attributes:
+        groups: Names of the groups with a say that the approver was in at that moment.
+    """
 
     stage: int
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Narrowed(Fact):
+    """An approver agreed to less than was asked; from now on that is what is asked.
+
+    Attributes:
+        scopes, duration: What is left of it.
+        dropped: Scopes that are asked for no more.
+        was: The duration before.
+    """
+
+    scopes: tuple[ScopeText, ...]
+    duration: timedelta
+    dropped: tuple[str, ...]
+    was: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked(Fact):
+    """An approver has a question `number` (from 0) for the requester."""
+
+    number: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered(Fact):
+    """The requester answered the question `number`."""
+
+    number: int
+    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +142,27 @@ class StagePassed(Fact):
     """The quorum of a stage is reached."""
 
     stage: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reminded(Fact):
+    """Those who can still act in a stage were reminded, for the time `number` (from 0).
+
+    Attributes:
+        people: Slack user ids; empty when all of its groups were, as nobody knew them one by one.
+    """
+
+    stage: int
+    number: int
+    people: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Escalated(Fact):
+    """A stage has waited for long: its escalation `number` (from 0) applies from now on."""
+
+    stage: int
+    number: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,8 +257,13 @@ class Refused(Fact):
 
 Event: TypeAlias = (
     Requested
+    | Narrowed
     | Voted
+    | Asked
+    | Answered
     | StagePassed
+    | Reminded
+    | Escalated
     | Approved
     | Denied
     | Cancelled
@@ -212,8 +283,13 @@ Event: TypeAlias = (
 # The names that the log and exports use; a name, once released, keeps its meaning.
 WIRE: Final[Mapping[type[Event], str]] = {
     Requested: "request.requested",
+    Narrowed: "request.narrowed",
     Voted: "request.voted",
+    Asked: "request.asked",
+    Answered: "request.answered",
     StagePassed: "request.stage_passed",
+    Reminded: "request.reminded",
+    Escalated: "request.escalated",
     Approved: "request.approved",
     Denied: "request.denied",
     Cancelled: "request.cancelled",

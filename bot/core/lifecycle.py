@@ -5,43 +5,33 @@
 
 from datetime import datetime
 from functools import reduce
-from typing import Final, TypedDict
+from typing import Final
 
 from bot.core import events as e
 from bot.core.durations import spell
 from bot.core.errors import NotAllowed, TooLate, WrongState
-from bot.core.grant import Close, Grant, prolonged, started, token_spec
-from bot.core.identity import BOT, Actor, RequestId
+from bot.core.grant import Grant, prolonged, token_spec
+from bot.core.identity import BOT, Actor
 from bot.core.moves import (
-    Approve,
-    Cancel,
     Deliver,
-    Deny,
     End,
     Extend,
-    Lapse,
+    GrantMove,
     Move,
+    PendingMove,
     Reveal,
     Revoke,
     Scrub,
     Warn,
 )
+from bot.core.pending import closed_by, granting, is_settled, settling, still_open
 from bot.core.permission import Circumstances, why_not
-from bot.core.request import Request, evolve, shown_digest
-from bot.core.states import GrantState, RequestState, is_terminal
+from bot.core.request import Request, evolve
+from bot.core.states import GrantState
 from bot.core.texts import reason_of
-
-# Moves on a request that is still to be decided; all others are moves on its grant.
-_SETTLING: Final = (Approve, Deny, Cancel, Lapse)
 
 # Moves on a grant that also make sense at its end.
 _CLOSING: Final = (End, Revoke, Scrub)
-
-
-class _Common(TypedDict):
-    request: RequestId
-    at: datetime
-    by: Actor
 
 
 def opened(
@@ -52,19 +42,12 @@ def opened(
     Args:
         settled: What policy decided at once; None when people decide.
     """
-    common: _Common = {"request": asked.request, "at": asked.at, "by": BOT}
+    common: e.Common = {"request": asked.request, "at": asked.at, "by": BOT}
     if settled is e.Denied:
         return (asked, e.Denied(**common, reason="; ".join(asked.reasons)))
     if settled is e.Approved:
-        return (asked, e.Approved(**common), *_granting(asked, by=BOT, case=case))
+        return (asked, e.Approved(**common), *granting(asked, by=BOT, case=case))
     return (asked,)
-
-
-def _granting(asked: e.Requested, *, by: Actor, case: Circumstances) -> tuple[e.Event, ...]:
-    """Return the facts that follow an approval; an extension grants nothing of its own."""
-    if asked.extends is not None:
-        return ()
-    return started(asked, now=case.now, by=by, signing=case.signing)
 
 
 def decide(request: Request, move: Move, *, by: Actor, case: Circumstances) -> tuple[e.Event, ...]:
@@ -76,42 +59,44 @@ def decide(request: Request, move: Move, *, by: Actor, case: Circumstances) -> t
         WrongState: The state does not allow this (any more).
         Invalid: The reason is missing or too long.
     """
-    if _is_done(request, move, by):
-        return ()
-    _still_possible(request, move, case.now)
+    if isinstance(move, PendingMove):
+        if is_settled(request, move, by):
+            return ()
+        still_open(request, move, case.now)
+    else:
+        if _is_done(request.grant, move, by):
+            return ()
+        _still_possible(request, move, case.now)
     forbidden = why_not(request, move, by=by, case=case)
     if forbidden is not None:
         raise NotAllowed(forbidden)
-    facts = _facts(request, move, by=by, case=case)
+    facts = (
+        settling(request, move, by=by, case=case)
+        if isinstance(move, PendingMove)
+        else (_fact(request, move, by=by, case=case),)
+    )
     reduce(evolve, facts, request)
     return facts
 
 
-def _is_done(request: Request, move: Move, by: Actor) -> bool:
-    """Return whether this actor's same move is in the history: a retry must read as done."""
-    grant = request.grant
+def _is_done(grant: Grant | None, move: GrantMove, by: Actor) -> bool:
+    """Return whether this actor's same move is in the history; see `is_settled`."""
+    if grant is None:
+        return False
     match move:
-        case Approve():
-            return any(vote.by == by for vote in request.votes)
-        case Deny():
-            return request.state is RequestState.DENIED and _closed_by(request.close, by)
-        case Cancel():
-            return request.state is RequestState.CANCELLED and _closed_by(request.close, by)
-        case Lapse():
-            return request.state is RequestState.EXPIRED
         case End():
-            return grant is not None and grant.state is GrantState.EXPIRED
+            return grant.state is GrantState.EXPIRED
         case Revoke():
-            revoked = grant is not None and grant.state is GrantState.REVOKED
-            return revoked and grant is not None and _closed_by(grant.close, by)
+            return grant.state is GrantState.REVOKED and closed_by(grant.close, by)
         case Warn():
-            return grant is not None and grant.state is GrantState.EXPIRING
+            return grant.state is GrantState.EXPIRING
         case Deliver(jti):
-            return grant is not None and _delivered(grant, jti)
+            # Nothing is left to deliver either when a newer token took its place.
+            return grant.token.jti != jti or grant.delivered_at is not None
         case Scrub(jti):
-            return grant is not None and (grant.hidden or grant.token.jti != jti)
+            return grant.hidden or grant.token.jti != jti
         case Extend(extension=extension):
-            return grant is not None and extension.request in grant.extensions
+            return extension.request in grant.extensions
         case Reveal():
             return False
 
@@ -121,19 +106,12 @@ def _delivered(grant: Grant, jti: str) -> bool:
     return grant.token.jti != jti or grant.delivered_at is not None
 
 
-def _closed_by(close: Close | None, by: Actor) -> bool:
-    return close is not None and close.by == by
-
-
-def _still_possible(request: Request, move: Move, now: datetime) -> None:
+def _still_possible(request: Request, move: GrantMove, now: datetime) -> None:
     """Refuse what the state forbids whoever asks.
 
     Raises:
         WrongState, TooLate: See `decide`.
     """
-    if isinstance(move, _SETTLING):
-        _still_open(request, move, now)
-        return
     grant = _grant_of(request)
     if not grant.works:
         raise WrongState(f"this grant is {grant.state} already")
@@ -143,59 +121,26 @@ def _still_possible(request: Request, move: Move, now: datetime) -> None:
         raise TooLate("this grant has reached its end")
 
 
-def _still_open(request: Request, move: Move, now: datetime) -> None:
-    if is_terminal(request.state):
-        raise WrongState(f"this request is {request.state} already")
-    over = now >= request.asked.deadline
-    if isinstance(move, Lapse):
-        if not over:
-            raise WrongState("this request has not reached its deadline yet")
-    elif over:
-        raise TooLate("the time to decide on this request is over")
-    if isinstance(move, Approve) and move.seen not in ("", shown_digest(request.asked)):
-        raise WrongState("the card you clicked shows something else than was asked")
-
-
-def _facts(request: Request, move: Move, *, by: Actor, case: Circumstances) -> tuple[e.Event, ...]:
-    common: _Common = {"request": request.id, "at": case.now, "by": by}
+def _fact(request: Request, move: GrantMove, *, by: Actor, case: Circumstances) -> e.Event:
+    common: e.Common = {"request": request.id, "at": case.now, "by": by}
     match move:
-        case Approve():
-            return _votes(request, by=by, case=case)
-        case Deny(reason):
-            return (e.Denied(**common, reason=reason_of(reason, least=1)),)
-        case Cancel():
-            return (e.Cancelled(**common),)
-        case Lapse():
-            return (e.Lapsed(**common),)
         case Deliver(jti):
-            return (e.Delivered(**common, jti=jti),)
+            return e.Delivered(**common, jti=jti)
         case Scrub(jti):
-            return (e.Scrubbed(**common, jti=jti),)
+            return e.Scrubbed(**common, jti=jti)
         case Reveal():
-            return (e.Revealed(**common, jti=_grant_of(request).token.jti),)
+            return e.Revealed(**common, jti=_grant_of(request).token.jti)
         case Warn():
-            return (e.Warned(**common),)
+            return e.Warned(**common)
         case Extend():
-            return (_extends(request, move, common, case),)
+            return _extends(request, move, common, case)
         case End():
-            return (e.Ended(**common),)
+            return e.Ended(**common)
         case Revoke(reason):
-            return (e.Revoked(**common, reason=reason_of(reason)),)
+            return e.Revoked(**common, reason=reason_of(reason))
 
 
-def _votes(request: Request, *, by: Actor, case: Circumstances) -> tuple[e.Event, ...]:
-    common: _Common = {"request": request.id, "at": case.now, "by": by}
-    stage = request.stage
-    facts: tuple[e.Event, ...] = (e.Voted(**common, stage=stage),)
-    if len(request.votes_in(stage)) + 1 < request.asked.stages[stage].quorum:
-        return facts
-    facts = (*facts, e.StagePassed(**common, stage=stage))
-    if stage + 1 < len(request.asked.stages):
-        return facts
-    return (*facts, e.Approved(**common), *_granting(request.asked, by=by, case=case))
-
-
-def _extends(request: Request, move: Extend, common: _Common, case: Circumstances) -> e.Extended:
+def _extends(request: Request, move: Extend, common: e.Common, case: Circumstances) -> e.Extended:
     grant, asked = _grant_of(request), move.extension
     end = prolonged(grant, asked, now=case.now)
     token = token_spec(

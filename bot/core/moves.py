@@ -1,6 +1,7 @@
 """Moves: what an actor may wish to do to a request or its grant; a wish may be refused."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TypeAlias
 
 from bot.core.events import Requested
@@ -11,6 +12,30 @@ class Approve:
     """Say yes; `seen` is the digest of the card that was read, "" when no card was."""
 
     seen: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Narrow:
+    """Say yes to less: to these scopes only, for this long; `seen` as in `Approve`."""
+
+    seen: str
+    scopes: tuple[str, ...]
+    duration: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Ask the requester something before deciding."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Answer the question `number` (from 0)."""
+
+    number: int
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +53,23 @@ class Cancel:
 @dataclass(frozen=True, slots=True)
 class Lapse:
     """Nobody decided in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remind:
+    """Remind those who can still act in a stage; see `Reminded`."""
+
+    stage: int
+    number: int
+    people: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Escalate:
+    """Let an escalation of a stage apply; see `Escalated`."""
+
+    stage: int
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +115,10 @@ class Revoke:
     reason: str = ""
 
 
-Move: TypeAlias = (
-    Approve | Deny | Cancel | Lapse | Deliver | Scrub | Reveal | Warn | Extend | End | Revoke
+# On a request that is still to be decided.
+PendingMove: TypeAlias = (
+    Approve | Narrow | Question | Answer | Deny | Cancel | Lapse | Remind | Escalate
 )
+# On a grant.
+GrantMove: TypeAlias = Deliver | Scrub | Reveal | Warn | Extend | End | Revoke
+Move: TypeAlias = PendingMove | GrantMove

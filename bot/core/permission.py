@@ -8,19 +8,26 @@ from typing import Final, TypeAlias
 from bot.core.grant import Signing
 from bot.core.identity import BOT, Actor, Kind
 from bot.core.moves import (
+    Answer,
     Approve,
     Cancel,
     Deliver,
     Deny,
     End,
+    Escalate,
     Extend,
     Lapse,
     Move,
+    Narrow,
+    Question,
+    Remind,
     Reveal,
     Revoke,
     Scrub,
     Warn,
 )
+from bot.core.places import open_places
+from bot.core.policy import groups_in
 from bot.core.request import Request
 
 
@@ -60,13 +67,18 @@ def _is_requester_or_bot(request: Request, by: Actor, _: Circumstances) -> bool:
 
 
 def _approves_this_stage(request: Request, _: Actor, case: Circumstances) -> bool:
-    stage = request.waits_for
-    return stage is not None and any(group.name in case.groups for group in stage.approvers)
+    return not case.groups.isdisjoint(request.voters)
+
+
+def _fills_a_place(request: Request, _: Actor, case: Circumstances) -> bool:
+    given = [vote.groups for vote in request.votes if vote.stage == request.stage]
+    left = open_places(request.places, [*given, case.groups])
+    return len(left) < len(request.open_places)
 
 
 def _may_end(request: Request, by: Actor, case: Circumstances) -> bool:
     asked = request.asked
-    named = {group.name for stage in asked.stages for group in stage.approvers}
+    named = {group.name for group in groups_in(asked.stages)}
     if by.kind is Kind.MACHINE:
         return asked.resource in case.resources
     return by == request.requester or bool(case.groups & {*named, asked.owner})
@@ -76,12 +88,23 @@ _ONLY_BOT: Final = (_is_the_bot, "only the bot does this")
 _ONLY_REQUESTER: Final = (_is_requester, "only the person who asked can do this")
 _ONLY_APPROVER: Final = (_approves_this_stage, "you are not an approver of this request now")
 
+_APPROVING: Final = (
+    (_is_somebody_else, "you cannot approve your own request"),
+    _ONLY_APPROVER,
+    (_fills_a_place, "there are enough approvals from your groups; others must approve now"),
+)
+
 # Who may move what: every guard must hold; the text is what the person reads otherwise.
 MAY: Final[Mapping[type[Move], tuple[tuple[Guard, str], ...]]] = {
-    Approve: ((_is_somebody_else, "you cannot approve your own request"), _ONLY_APPROVER),
+    Approve: _APPROVING,
+    Narrow: _APPROVING,
+    Question: ((_is_somebody_else, "this is your own request"), _ONLY_APPROVER),
+    Answer: (_ONLY_REQUESTER,),
     Deny: ((_is_somebody_else, "cancel your own request instead"), _ONLY_APPROVER),
     Cancel: (_ONLY_REQUESTER,),
     Lapse: (_ONLY_BOT,),
+    Remind: (_ONLY_BOT,),
+    Escalate: (_ONLY_BOT,),
     Deliver: (_ONLY_BOT,),
     Scrub: ((_is_requester_or_bot, _ONLY_REQUESTER[1]),),
     Reveal: (_ONLY_REQUESTER,),

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
+from typing import TypeAlias
 
 from bot.core.conditions import GROUPS_VARIABLE, Condition
 from bot.core.errors import Unavailable
@@ -53,6 +54,31 @@ class Group:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class Share:
+    """So many of a stage's quorum must be people of this group."""
+
+    group: str
+    people: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Escalation:
+    """What happens when a stage has waited for long; it never lowers a quorum, and never grants.
+
+    Attributes:
+        after: Since the stage began.
+        add_approvers: Groups whose members may vote in the stage from then on.
+        stand_in_for: The group whose share of the quorum they may fill too; "" for none.
+        notify: Channels that are told, "#name" or id.
+    """
+
+    after: timedelta
+    add_approvers: tuple[Group, ...] = ()
+    stand_in_for: str = ""
+    notify: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
     """One step of a chain.
@@ -60,11 +86,19 @@ class Stage:
     Attributes:
         approvers: Groups whose members may vote.
         quorum: Distinct people that must say yes.
+        at_least: How many of the quorum must come from which groups; the sum is `quorum` at most.
+        channel: Where it is announced that the stage begins, "#name" or id; "" for nowhere else.
+        remind: When the approvers are reminded, each since the stage began, growing.
+        escalate: In the order of their times.
     """
 
     name: str
     approvers: tuple[Group, ...]
     quorum: int = 1
+    at_least: tuple[Share, ...] = ()
+    channel: str = ""
+    remind: tuple[timedelta, ...] = ()
+    escalate: tuple[Escalation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,11 +114,52 @@ class Chain:
     expire_after: timedelta
 
 
-def voters_of(stages: Iterable[Stage]) -> tuple[tuple[frozenset[str], int], ...]:
-    """Return of each stage which groups vote in it, and how many of their people must."""
+Voters: TypeAlias = tuple[
+    frozenset[str], int, frozenset[Share], tuple[tuple[frozenset[str], str], ...]
+]
+
+
+def voters_of(stages: Iterable[Stage]) -> tuple[Voters, ...]:
+    """Return of each stage all that decides whose yes it needs, escalations included."""
     return tuple(
-        (frozenset(group.name for group in stage.approvers), stage.quorum) for stage in stages
+        (
+            _names(stage.approvers),
+            stage.quorum,
+            frozenset(stage.at_least),
+            tuple(
+                (_names(step.add_approvers), step.stand_in_for)
+                for step in stage.escalate
+                if step.add_approvers
+            ),
+        )
+        for stage in stages
     )
+
+
+def _names(groups: Iterable[Group]) -> frozenset[str]:
+    return frozenset(group.name for group in groups)
+
+
+def groups_in(stages: Iterable[Stage]) -> tuple[Group, ...]:
+    """Return every group that has, or can come to have, a vote in `stages`, each once."""
+    found = {
+        group.name: group
+        for stage in stages
+        for groups in (stage.approvers, *(step.add_approvers for step in stage.escalate))
+        for group in groups
+    }
+    return tuple(found.values())
+
+
+def channels_in(stages: Iterable[Stage]) -> tuple[str, ...]:
+    """Return every channel that `stages` name, each once."""
+    named = [
+        channel
+        for stage in stages
+        for channel in (stage.channel, *(name for step in stage.escalate for name in step.notify))
+        if channel
+    ]
+    return tuple(dict.fromkeys(named))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

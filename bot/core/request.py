@@ -8,6 +8,7 @@ from functools import reduce
 from bot.core import events as e
 from bot.core.grant import Close, Grant, evolve_grant, grant_timers
 from bot.core.identity import Actor, RequestId, fingerprint
+from bot.core.places import Place, open_places, places_of, voters
 from bot.core.policy import Stage
 from bot.core.scopes import Delivery
 from bot.core.states import (
@@ -24,10 +25,24 @@ _REQUEST_FACTS = frozenset(REQUEST_NEXT[RequestState.PENDING])
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vote:
-    """One person's yes in one stage (counted from 0)."""
+    """One person's yes in one stage (counted from 0).
+
+    Attributes:
+        groups: Names of the groups with a say that they were in when they said it.
+    """
 
     by: Actor
     stage: int
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """A question to the requester, answered or not."""
+
+    by: Actor
+    text: str
+    answered: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +50,10 @@ class Request:
     """Somebody's ask for a bundle as it stands now, with the grant it led to.
 
     Attributes:
-        asked: What was asked and decided on; never changes.
+        asked: What is asked and decided on: as it was, or as an approver has narrowed it since.
         stage: The stage that is voted on, from 0.
+        stage_began: When it began; None for the first, which began with the request.
+        reminded, escalated: How many of its reminders and escalations have happened.
         close: How the request was settled; None while it is pending.
         version: Facts applied so far (notes do not count): the store's compare-and-set token.
     """
@@ -44,7 +61,11 @@ class Request:
     asked: e.Requested
     state: RequestState = RequestState.PENDING
     stage: int = 0
+    stage_began: datetime | None = None
+    reminded: int = 0
+    escalated: int = 0
     votes: tuple[Vote, ...] = ()
+    questions: tuple[Query, ...] = ()
     close: Close | None = None
     grant: Grant | None = None
     version: int = 1
@@ -64,6 +85,24 @@ class Request:
         """The stage that people must vote on now."""
         pending = self.state is RequestState.PENDING and self.stage < len(self.asked.stages)
         return self.asked.stages[self.stage] if pending else None
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """The places of the stage that is voted on, filled or not."""
+        stage = self.waits_for
+        return places_of(stage, escalated=self.escalated) if stage is not None else ()
+
+    @property
+    def open_places(self) -> tuple[Place, ...]:
+        """Those of them that still need somebody."""
+        given = [vote.groups for vote in self.votes if vote.stage == self.stage]
+        return open_places(self.places, given)
+
+    @property
+    def voters(self) -> Place:
+        """The groups that may vote now."""
+        stage = self.waits_for
+        return voters(stage, escalated=self.escalated) if stage is not None else ()
 
     @property
     def working_grant(self) -> Grant | None:
@@ -107,14 +146,37 @@ def evolve(request: Request, event: e.Event) -> Request:
         return replace(request, grant=evolve_grant(request.grant, event), version=version)
     moved = replace(request, state=request_after(request.state, type(event)), version=version)
     match event:
-        case e.Voted(by=by, stage=stage):
-            return replace(moved, votes=(*request.votes, Vote(by=by, stage=stage)))
-        case e.StagePassed(stage=stage):
-            return replace(moved, stage=stage + 1)
+        case e.Voted(by=by, stage=stage, groups=groups):
+            vote = Vote(by=by, stage=stage, groups=groups)
+            return replace(moved, votes=(*request.votes, vote))
+        case e.Narrowed():
+            return replace(moved, asked=_narrowed(request.asked, event))
+        case e.Asked(by=by, text=text):
+            return replace(moved, questions=(*request.questions, Query(by=by, text=text)))
+        case e.Answered(number=number):
+            return replace(moved, questions=_answered(request.questions, number))
+        case e.StagePassed(stage=stage, at=at):
+            return replace(moved, stage=stage + 1, stage_began=at, reminded=0, escalated=0)
+        case e.Reminded(number=number):
+            return replace(moved, reminded=number + 1)
+        case e.Escalated(number=number):
+            return replace(moved, escalated=number + 1)
         case e.Denied(at=at, by=by, reason=reason):
             return replace(moved, close=Close(at=at, by=by, reason=reason))
         case _:
             return replace(moved, close=Close(at=event.at, by=event.by))
+
+
+def _narrowed(asked: e.Requested, event: e.Narrowed) -> e.Requested:
+    left_out = asked.left_out + len(event.dropped)
+    return replace(asked, scopes=event.scopes, duration=event.duration, left_out=left_out)
+
+
+def _answered(questions: tuple[Query, ...], number: int) -> tuple[Query, ...]:
+    return tuple(
+        replace(each, answered=True) if place == number else each
+        for place, each in enumerate(questions)
+    )
 
 
 def replay(history: Iterable[e.Event]) -> Request:
@@ -128,8 +190,21 @@ def replay(history: Iterable[e.Event]) -> Request:
 def timers(request: Request) -> dict[Timer, datetime]:
     """Return when the clock must act on `request` or its grant next, by timer."""
     if request.state is RequestState.PENDING:
-        return {Timer.LAPSE: request.asked.deadline}
+        return {Timer.LAPSE: request.asked.deadline, **_stage_timers(request)}
     due = grant_timers(request.grant) if request.grant is not None else {}
     if request.asked.delivery is Delivery.REVEAL:
         due.pop(Timer.SCRUB, None)
     return due
+
+
+def _stage_timers(request: Request) -> dict[Timer, datetime]:
+    """Return the timers of the stage that is voted on; they stop when it passes."""
+    stage, began = request.waits_for, request.stage_began or request.asked.at
+    if stage is None:
+        return {}
+    due = {}
+    if request.reminded < len(stage.remind):
+        due[Timer.REMIND] = began + stage.remind[request.reminded]
+    if request.escalated < len(stage.escalate):
+        due[Timer.ESCALATE] = began + stage.escalate[request.escalated].after
+    return {timer: at for timer, at in due.items() if at < request.asked.deadline}

@@ -36,6 +36,8 @@ class Timer(StrEnum):
     """What the clock does to a request or its grant."""
 
     LAPSE = "lapse"
+    REMIND = "remind"
+    ESCALATE = "escalate"
     WARN = "warn"
     SCRUB = "scrub"
     END = "end"
@@ -43,8 +45,13 @@ class Timer(StrEnum):
 
 REQUEST_NEXT: Final[Mapping[RequestState, Mapping[type[e.Event], RequestState]]] = {
     RequestState.PENDING: {
+        e.Narrowed: RequestState.PENDING,
         e.Voted: RequestState.PENDING,
+        e.Asked: RequestState.PENDING,
+        e.Answered: RequestState.PENDING,
         e.StagePassed: RequestState.PENDING,
+        e.Reminded: RequestState.PENDING,
+        e.Escalated: RequestState.PENDING,
         e.Approved: RequestState.APPROVED,
         e.Denied: RequestState.DENIED,
         e.Cancelled: RequestState.CANCELLED,
@@ -84,7 +91,7 @@ NOTES: Final[frozenset[type[e.Event]]] = frozenset({e.Refused, e.Revealed})
 
 # Which timers a state owns; entering a state without one of them stops it.
 TIMERS: Final[Mapping[RequestState | GrantState, frozenset[Timer]]] = {
-    RequestState.PENDING: frozenset({Timer.LAPSE}),
+    RequestState.PENDING: frozenset({Timer.LAPSE, Timer.REMIND, Timer.ESCALATE}),
     GrantState.LIVE: frozenset({Timer.WARN, Timer.SCRUB, Timer.END}),
     GrantState.EXPIRING: frozenset({Timer.SCRUB, Timer.END}),
 }

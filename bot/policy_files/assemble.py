@@ -12,7 +12,9 @@ from bot.core.conditions import compile_condition
 from bot.core.scopes import Bundle, Delivery, Limits, Prolonging, Risk, ScopeText, TicketRule
 from bot.core.windows import Window
 from bot.policy_files import documents
+from bot.policy_files.chain_documents import Chain, Stage
 from bot.policy_files.declared import Declared, Entry
+from bot.policy_files.documents import Model
 from bot.policy_files.kinds import DAYS
 
 RuleOrRail = TypeVar("RuleOrRail", core.Rule, core.Guardrail)
@@ -86,16 +88,29 @@ def _window(entry: Entry[documents.Window]) -> Window:
     )
 
 
-def _chain(entry: Entry[documents.Chain], groups: Mapping[str, core.Group]) -> core.Chain:
-    stages = tuple(
-        core.Stage(
-            name=stage.name,
-            approvers=tuple(groups[name] for name in stage.approvers),
-            quorum=stage.quorum,
-        )
-        for stage in entry.model.stages
-    )
+def _chain(entry: Entry[Chain], groups: Mapping[str, core.Group]) -> core.Chain:
+    stages = tuple(_stage(stage, groups) for stage in entry.model.stages)
     return core.Chain(name=entry.name, stages=stages, expire_after=entry.model.expire_after)
+
+
+def _stage(model: Stage, groups: Mapping[str, core.Group]) -> core.Stage:
+    return core.Stage(
+        name=model.name,
+        approvers=tuple(groups[name] for name in model.approvers),
+        quorum=model.quorum,
+        at_least=tuple(core.Share(name, people) for name, people in model.at_least.items()),
+        channel=model.channel or "",
+        remind=tuple(model.remind),
+        escalate=tuple(
+            core.Escalation(
+                after=step.after,
+                add_approvers=tuple(groups[name] for name in step.add_approvers or ()),
+                stand_in_for=step.stand_in_for or "",
+                notify=tuple(step.notify or ()),
+            )
+            for step in model.escalate
+        ),
+    )
 
 
 def _bundle(entry: Entry[documents.Bundle], default_resource: str) -> Bundle:
@@ -222,5 +237,5 @@ def _digest(declared: Declared) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _dumped(entries: Iterable[Entry[documents.Model]]) -> dict[str, Any]:
+def _dumped(entries: Iterable[Entry[Model]]) -> dict[str, Any]:
     return {entry.name: entry.model.model_dump(mode="json") for entry in entries}

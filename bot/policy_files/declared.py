@@ -6,9 +6,9 @@ from typing import Final, Generic, TypeVar
 
 from pydantic import ValidationError
 
+from bot.policy_files.chain_documents import Chain
 from bot.policy_files.documents import (
     Bundle,
-    Chain,
     Client,
     Defaults,
     Document,

@@ -5,7 +5,7 @@ Every check that one entry alone can fail is here; what one entry says of anothe
 """
 
 from datetime import timedelta
-from typing import Annotated, Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar
 
 import re2
 from pydantic import (
@@ -51,8 +51,6 @@ from bot.policy_files.kinds import (
     Zone,
 )
 from bot.policy_files.problems import quoted
-
-MAX_QUORUM: Final = 10
 
 
 class Model(BaseModel):
@@ -105,25 +103,6 @@ class Window(Model):
         if self.model_fields_set <= {"tz"}:
             raise ValueError("say `days`, `start` and `end`, or `dates`")
         return self
-
-
-class Stage(Model):
-    """One step of a chain."""
-
-    LATER = frozenset({"at_least", "escalate", "channel", "remind", "when"})
-
-    name: Name
-    approvers: Names
-    quorum: Annotated[int, Field(ge=1, le=MAX_QUORUM)] = 1
-
-
-class Chain(Model):
-    """Stages that all must pass, in order."""
-
-    LATER = frozenset({"denials", "distinct"})
-
-    stages: Annotated[list[Stage], Field(min_length=1)]
-    expire_after: Length = timedelta(hours=4)
 
 
 class Ticket(Model):

@@ -40,10 +40,19 @@ def too_few_people(declared: Declared) -> Iterator[Problem]:
     groups = {entry.name: entry.model for entry in declared.groups}
     for chain in declared.chains:
         for place, stage in enumerate(chain.model.stages):
-            listed = _listed_people(stage.approvers, groups)
+            added = [(step.stand_in_for, step.add_approvers or ()) for step in stage.escalate]
+            everybody = [*stage.approvers, *(name for _, names in added for name in names)]
+            listed = _listed_people(everybody, groups)
             if listed is not None and len(listed) < stage.quorum:
                 what = f"{stage.quorum} must approve, but the groups list {len(listed)} people"
                 yield chain.problem("stages", place, "quorum", what=what)
+            for name, people in stage.at_least.items():
+                stands_in = [names for stand_in_for, names in added if stand_in_for == name]
+                able = [name, *(other for names in stands_in for other in names)]
+                listed = _listed_people(able, groups)
+                if listed is not None and len(listed) < people:
+                    what = f"{people} must come from it, but {len(listed)} are listed"
+                    yield chain.problem("stages", place, "at_least", name, what=what)
     for group in declared.groups:
         listed = _listed_people([group.name], groups)
         if listed is not None and len(listed) < group.model.min_members:
@@ -130,6 +139,9 @@ def _mentions(declared: Declared) -> Iterator[_Mention]:
         for place, stage in enumerate(chain.model.stages):
             part = ("stages", place, "approvers")
             yield from _listed(chain, part, "groups", stage.approvers)
+            for number, step in enumerate(stage.escalate):
+                at = ("stages", place, "escalate", number, "add_approvers")
+                yield from _listed(chain, at, "groups", step.add_approvers)
     tried: tuple[Entry[Rule] | Entry[Guardrail], ...] = (*declared.rules, *declared.guardrails)
     for one in tried:
         yield from _listed(one, ("bundles", "name"), "bundles", one.model.bundles.name)

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from pydantic import Field
 
+from bot.policy_files.chain_documents import Chain
 from bot.policy_files.documents import (
     Bundle,
-    Chain,
     Client,
     Defaults,
     Document,

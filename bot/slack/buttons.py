@@ -11,6 +11,7 @@ from bot.slack.mrkdwn import Block, button, confirm
 
 _VALUE: Final = re.compile(r"(R-[0-9A-HJKMNP-TV-Z]{12})\.([0-9a-f]{16})", re.ASCII)
 _TOKEN_VALUE: Final = re.compile(r"(G-[0-9A-HJKMNP-TV-Z]{12})\.[1-9][0-9]{0,5}", re.ASCII)
+_QUESTION_VALUE: Final = re.compile(r"(R-[0-9A-HJKMNP-TV-Z]{12})\.q(0|[1-9][0-9]{0,5})", re.ASCII)
 _ID: Final = re.compile(r"R-[0-9A-HJKMNP-TV-Z]{12}", re.ASCII)
 
 
@@ -18,6 +19,11 @@ class Action(StrEnum):
     """The action ids of everything that can be clicked in a message or a form."""
 
     APPROVE = "approve"
+    NARROW = "narrow"
+    QUESTION = "question"
+    ANSWER = "answer"
+    DETAILS = "details"
+    ASK_AGAIN = "ask_again"
     DENY = "deny"
     SHOW_ALL = "show_all"
     CANCEL = "cancel"
@@ -73,6 +79,33 @@ def read_token_button(value: str) -> tuple[RequestId, str]:
     if found is None:
         raise NotFound("this button belongs to nothing that I know", hint="see /jit list for yours")
     return request_of(found[1]), value
+
+
+def question_value(request: Request, number: int) -> str:
+    """Return what the button that answers question `number` (from 0) carries."""
+    return f"{request.id}.q{number}"
+
+
+def read_question(value: str) -> tuple[RequestId, int]:
+    """Return the request, and the number of the question that is answered.
+
+    Raises:
+        NotFound: `value` was not made by `question_value`.
+    """
+    found = _QUESTION_VALUE.fullmatch(value)
+    if found is None:
+        raise NotFound("this button belongs to nothing that I know", hint="see /jit list for yours")
+    return RequestId(found[1]), int(found[2])
+
+
+def ask_again_button(request: Request) -> Block:
+    """Return a button that opens the form for the same again."""
+    return button(
+        Action.ASK_AGAIN,
+        "Ask again",
+        value=button_value(request),
+        describes=f"Ask again for what {request.id} asked for: {request.asked.title}",
+    )
 
 
 def ending_button(action: Action, label: str, request: Request) -> Block:

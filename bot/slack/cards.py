@@ -124,9 +124,9 @@ def _stages(request: Request) -> Iterator[str]:
         votes = request.votes_in(number)
         mark = "☑️" if number < request.stage else "▫️"
         mark = "👉" if stage is request.waits_for and number == request.stage else mark
-        said = f": {words.voters(request, number)}" if votes else ""
-        name, groups = words.stage_name(request, number), words.groups(stage)
-        yield f"{mark} {name}  {len(votes)} of {stage.quorum} from {groups}{said}"
+        said = f": {words.approved_by(request, number)}" if votes else ""
+        name, needs = words.stage_name(request, number), words.stage_needs(request, number)
+        yield f"{mark} {name}  {len(votes)} of {stage.quorum} from {needs}{said}"
     if len(stages) > STAGES_TOLD:
         yield f"and {counted(len(stages) - STAGES_TOLD, 'more stage')}"
 
@@ -183,7 +183,13 @@ def _buttons(request: Request, *, whole: bool) -> Iterator[Block]:
     elif pending:
         reads = f"Approve {about}"
         yield button(Action.APPROVE, "Approve", value=value, style="primary", describes=reads)
+        reads = f"Approve less than all of {about}"
+        yield button(Action.NARROW, "Approve with changes", value=value, describes=reads)
     if pending:
         yield button(Action.DENY, "Deny", value=value, style="danger", describes=f"Deny {about}")
+        reads = f"Ask the requester about {about}"
+        yield button(Action.QUESTION, "Ask a question", value=value, describes=reads)
+        reads = f"What is behind {about}"
+        yield button(Action.DETAILS, "Details", value=value, describes=reads)
     if request.working_grant is not None:
         yield ending_button(Action.REVOKE, "End access", request)

@@ -3,27 +3,44 @@
 from collections.abc import Mapping
 from typing import Final
 
-from bot.core.errors import Refused
+from bot.core.errors import NotAllowed, Refused
 from bot.core.identity import RequestId
-from bot.core.moves import Approve, Cancel, Deny, Move, Revoke, Scrub
+from bot.core.moves import Answer, Approve, Cancel, Deny, Move, Narrow, Question, Revoke, Scrub
 from bot.core.request import Request
 from bot.core.states import RequestState
 from bot.slack.api import OPEN_WITHIN_S, SlackApi
-from bot.slack.buttons import Action, read_button, read_token_button
+from bot.slack.approver_forms import answer_form, background_view, changes_form, question_form
+from bot.slack.buttons import Action, read_button, read_question, read_token_button
 from bot.slack.forms import read_draft, request_form
 from bot.slack.messenger import CARD, SlackMessenger
 from bot.slack.modals import deny_form, details_form, token_modal
 from bot.slack.mrkdwn import View
 from bot.slack.payloads import Click
+from bot.usecases.background import Backgrounds
 from bot.usecases.ports import Receipts
 from bot.usecases.requests import Requests
+from bot.usecases.wishes import Wish
 
 _SIMPLE: Final[Mapping[str, Move]] = {
     Action.CANCEL: Cancel(),
     Action.REVOKE: Revoke(),
     Action.END_NOW: Revoke(),
 }
-_ON_CARDS: Final = (Action.APPROVE, Action.DENY, Action.SHOW_ALL, Action.REVOKE)
+# They open a form, and change nothing by themselves.
+_OPENING: Final = frozenset(
+    {Action.SHOW_ALL, Action.NARROW, Action.QUESTION, Action.DETAILS, Action.ASK_AGAIN}
+)
+_ON_CARDS: Final = frozenset(
+    {
+        Action.APPROVE,
+        Action.NARROW,
+        Action.DENY,
+        Action.QUESTION,
+        Action.DETAILS,
+        Action.SHOW_ALL,
+        Action.REVOKE,
+    }
+)
 
 
 class Clicks:
@@ -36,8 +53,10 @@ class Clicks:
         api: SlackApi,
         messenger: SlackMessenger,
         receipts: Receipts,
+        backgrounds: Backgrounds,
     ) -> None:
         self._requests = requests
+        self._backgrounds = backgrounds
         self._api = api
         self._messenger = messenger
         self._receipts = receipts
@@ -55,14 +74,14 @@ class Clicks:
             return await self._move(id_, Scrub(jti), click)
         if click.action == Action.EXTEND:
             return await self._extend(click)
+        if click.action == Action.ANSWER:
+            return await self._open_answer(click)
         id_, seen = read_button(click.value)
+        if click.action in _OPENING:
+            return await self._open(click, await self._form(id_, seen, click))
         match click.action:
             case Action.APPROVE:
                 return await self._move(id_, Approve(seen), click)
-            case Action.SHOW_ALL:
-                move = Approve(seen)
-                request = await self._requests.may(id_, move, by=click.by, delivery=click.delivery)
-                return await self._open(click, details_form(request))
             case Action.DENY:
                 return await self._ask_why(id_, click)
             case Action.REVEAL:
@@ -72,6 +91,48 @@ class Clicks:
                 return await self._move(id_, _SIMPLE[name], click)
             case _:
                 raise Refused("this button is of another version", hint="see /jit list")
+
+    async def _form(self, id_: RequestId, seen: str, click: Click) -> View:
+        """Return what the button opens, for who may use it.
+
+        Raises:
+            Refused, Unavailable: As the move that the form leads to.
+        """
+        match click.action:
+            case Action.DETAILS:
+                return background_view(await self._backgrounds.of(id_, by=click.by))
+            case Action.ASK_AGAIN:
+                return await self._ask_again(id_, click)
+            case Action.QUESTION:
+                return question_form(await self._may(id_, Question("?"), click))
+            case Action.NARROW:
+                return changes_form(await self._may(id_, Approve(seen), click))
+            case _:
+                return details_form(await self._may(id_, Approve(seen), click))
+
+    async def _may(self, id_: RequestId, move: Move, click: Click) -> Request:
+        return await self._requests.may(id_, move, by=click.by, delivery=click.delivery)
+
+    async def _ask_again(self, id_: RequestId, click: Click) -> View:
+        request = await self._requests.find(id_, by=click.by)
+        if request.requester != click.by:
+            raise NotAllowed("only the person who asked can ask for the same again")
+        asked = request.asked
+        wish = Wish(
+            bundle=asked.bundle,
+            scopes=tuple(text.scope for text in asked.scopes),
+            duration=asked.duration,
+            reason=asked.reason,
+            ticket=asked.ticket,
+        )
+        return request_form(self._requests.policy, wish=wish)
+
+    async def _open_answer(self, click: Click) -> str:
+        id_, number = read_question(click.value)
+        request = await self._may(id_, Answer(number, "?"), click)
+        if request.questions[number].answered:
+            return "You have answered this already."
+        return await self._open(click, answer_form(request, number))
 
     async def _move(self, id_: RequestId, move: Move, click: Click) -> str:
         outcome = await self._requests.move(id_, move, by=click.by, delivery=click.delivery)
@@ -84,7 +145,7 @@ class Clicks:
 
     async def _ask_why(self, id_: RequestId, click: Click) -> str:
         move = Deny("?")
-        request = await self._requests.may(id_, move, by=click.by, delivery=click.delivery)
+        request = await self._may(id_, move, click)
         if request.state is RequestState.DENIED:
             return done(move, request)
         return await self._open(click, deny_form(request))
@@ -124,7 +185,7 @@ class Clicks:
 def done(move: Move, request: Request) -> str:
     """Return the sentence that tells a person that their move stands."""
     match move:
-        case Approve():
+        case Approve() | Narrow():
             if request.waits_for is None:
                 return "Your approval is recorded, and it was the last one needed."
             return "Your approval is recorded; others must approve too."

@@ -12,7 +12,14 @@ from bot.core.request import Request
 from bot.core.scopes import Delivery
 from bot.core.states import SCRUB_AFTER, GrantState, RequestState
 from bot.slack import words
-from bot.slack.buttons import Action, button_value, ending_button, token_button_value
+from bot.slack.buttons import (
+    Action,
+    ask_again_button,
+    button_value,
+    ending_button,
+    question_value,
+    token_button_value,
+)
 from bot.slack.mrkdwn import (
     SECTION_TEXT,
     Block,
@@ -45,17 +52,25 @@ def outcome_dm(event: e.Event, request: Request) -> Rendered | None:
     match event:
         case e.Requested():
             return _recorded(request) if request.asked.stages else None
+        case e.Narrowed():
+            less = words.narrowed(event)
+            return _told(
+                f"✂️ {who} agrees to less of *{words.title(request)}* ({request.id}): {less}."
+            )
+        case e.Asked(number=number, text=text):
+            return _question(request, number, who, text)
         case e.Approved(by=by):
             then = "" if request.asked.extends else " Your token is in a message of its own."
             how = "Policy approved" if by == BOT else f"{who} approved"
             return _told(f"✅ {how} {what}.{then}")
         case e.Denied(by=by, reason=reason):
             how = "Policy denied" if by == BOT else f"{who} denied"
-            return _told(f"❌ {how} {what}.", said=reason)
+            return _told(f"❌ {how} {what}.", ask_again_button(request), said=reason)
         case e.Cancelled():
-            return _told(f"↩️ You took back {what}. Nothing was granted.")
+            return _told(f"↩️ You took back {what}. Nothing was granted.", ask_again_button(request))
         case e.Lapsed():
-            return _told(f"⌛ Nobody decided on {what} in time. You can ask again.")
+            again = ask_again_button(request)
+            return _told(f"⌛ Nobody decided on {what} in time. You can ask again.", again)
         case e.Extended(token=token):
             until = moment(token.expires_at)
             return _told(
@@ -63,12 +78,14 @@ def outcome_dm(event: e.Event, request: Request) -> Rendered | None:
                 "There is a new token; the old one works to its own end."
             )
         case e.Ended():
-            return _told(f"🏁 Your time with *{words.title(request)}* is over ({request.id}).")
+            over = f"🏁 Your time with *{words.title(request)}* is over ({request.id})."
+            return _told(over, ask_again_button(request))
         case e.Revoked(by=by, reason=reason):
             how = "You" if by == request.requester else who
             return _told(
                 f"🛑 {how} ended your access to *{words.title(request)}* early ({request.id}). "
                 "The token is dead.",
+                ask_again_button(request),
                 said=reason,
             )
         case _:
@@ -125,10 +142,26 @@ def _told(text: str, *buttons: Block, said: str = "") -> Rendered:
     return Rendered(sentence, [section(text + quotation(said, limit=_SAID)), *actions(*buttons)])
 
 
+def _question(request: Request, number: int, who: str, text: str) -> Rendered:
+    """Return a question to the requester, with a button while it can be answered."""
+    what = f"❓ {who} asks about {words.wanted(request)} ({request.id})."
+    if request.questions[number].answered:
+        return _told(f"{what} You answered.", said=text)
+    if request.waits_for is None:
+        return _told(what, said=text)
+    answer = button(
+        Action.ANSWER,
+        "Answer",
+        value=question_value(request, number),
+        style="primary",
+        describes=f"Answer the question about {request.id}: {request.asked.title}",
+    )
+    return _told(what, answer, said=text)
+
+
 def _recorded(request: Request) -> Rendered:
     what = f"📨 Recorded as {request.id}: you asked for {words.wanted(request)}."
-    stage = request.waits_for
-    if stage is None:
+    if request.waits_for is None:
         after = (
             "You took it back."
             if request.state is RequestState.CANCELLED
@@ -147,7 +180,7 @@ def _recorded(request: Request) -> Rendered:
             no="Let it stand",
         ),
     )
-    needs = words.missing_votes(request, stage)
+    needs = words.missing_votes(request)
     until = moment(request.asked.deadline)
     return _told(f"{what} It waits for {needs}, until {until} at the latest.", cancel)
 

@@ -36,12 +36,14 @@ class Home:
     Attributes:
         enterprise: The Enterprise Grid organisation, "" without one.
         bot_user, bot: The app's own ids.
+        url: Where the workspace is in a browser, with a slash at its end.
     """
 
     team: str
     enterprise: str
     bot_user: str
     bot: str
+    url: str
 
     @property
     def id(self) -> str:
@@ -61,6 +63,7 @@ async def find_home(api: SlackApi) -> Home:
         enterprise=answer.get("enterprise_id") or "",
         bot_user=answer["user_id"],
         bot=answer.get("bot_id") or "",
+        url=answer.get("url") or "https://slack.com/",
     )
 
 
@@ -101,12 +104,17 @@ class SlackDirectory:
         }
         unknown = [each for each, users in usergroups.items() if users is None]
         if unknown:  # all at once, as Slack waits for our answer
-            asked = await asyncio.gather(*(self._members_of(each, groups) for each in unknown))
+            asked = await asyncio.gather(*(self._in_usergroup(each, groups) for each in unknown))
             usergroups |= dict(zip(unknown, asked, strict=True))
         known = {each: users for each, users in usergroups.items() if users is not None}
         return frozenset(group.name for group in groups if who.id in group.members(known))
 
-    async def _members_of(self, usergroup: str, groups: Sequence[Group]) -> frozenset[str]:
+    async def members_of(self, group: Group) -> frozenset[str]:
+        """See `Directory.members_of`."""
+        usergroups = sorted(group.usergroups())
+        return group.members({each: await self._in_usergroup(each, [group]) for each in usergroups})
+
+    async def _in_usergroup(self, usergroup: str, groups: Sequence[Group]) -> frozenset[str]:
         try:
             return await self._members.get(usergroup)
         except Unavailable as problem:
@@ -166,6 +174,10 @@ class SlackDirectory:
             if not cursor:
                 return found
         raise Unavailable("there are too many channels to find one by its name; use its id")
+
+    def link_to(self, channel: str, ts: str) -> str:
+        """Return the address of a message, as chat.getPermalink makes it."""
+        return f"{self._home.url}archives/{channel}/p{ts.replace('.', '')}"
 
     def forget_person(self, user: str) -> None:
         """Slack says that `user` has changed."""

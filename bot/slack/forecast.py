@@ -56,7 +56,8 @@ def _verdict(found: Explanation) -> str:
     if isinstance(decision, NeedApproval):
         stages = decision.chain.stages
         needs = "; then ".join(
-            f"{stage.quorum} of {words.groups(stage)}" for stage in stages[: words.GROUPS_NAMED]
+            f"{stage.quorum} of {words.groups(group.name for group in stage.approvers)}"
+            for stage in stages[: words.GROUPS_NAMED]
         )
         return f"people would decide, {needs}, by rule {code(decision.rule)}"
     return f"you would not get it: {quoted(decision.reasons[0], limit=_WHY_TEXT)}"

@@ -97,8 +97,8 @@ def read_request_form(view: Mapping[str, Any], policy: Policy) -> Wish:
     bundle = policy.bundles.get(name)
     return Wish(
         bundle=name,
-        scopes=_ticked(view, bundle) if bundle is not None else None,
-        duration=_chosen_duration(view),
+        scopes=ticked(view, bundle.scope_names, of=name) if bundle is not None else None,
+        duration=chosen_duration(view),
         reason=typed(view, REASON, limit=REASON_TEXT),
         ticket=typed(view, TICKET, limit=NAME_TEXT),
     )
@@ -144,10 +144,11 @@ def _bundle_option(bundle: Bundle) -> Block:
     about = f"{words.risk(bundle.risk)} · up to {spell(bundle.max_duration)}"
     if bundle.description:
         about = f"{about} · {bundle.description}"
-    return _option(bundle.title or bundle.name, value=bundle.name, about=about)
+    return option(bundle.title or bundle.name, value=bundle.name, about=about)
 
 
-def _option(text: str, *, value: str, about: str = "") -> Block:
+def option(text: str, *, value: str, about: str = "") -> Block:
+    """Return one entry of a menu or of boxes."""
     made: Block = {"text": plain(tidy(text, OPTION_TEXT) or "-"), "value": value}
     shown = tidy(about, OPTION_TEXT)
     if shown:
@@ -161,13 +162,19 @@ def _own_fields(bundle: Bundle, wish: Wish) -> Iterator[Block]:
     if len(bundle.scopes) > SCOPES_TICKED:
         yield context(f"All {len(bundle.scopes)} scopes are asked for: too many to choose from.")
     else:
-        yield from _scope_fields(bundle.scopes, wish.scopes, own)
+        yield from scope_fields(bundle.scopes, wish.scopes, own)
     yield _duration_field(bundle, wish.duration, own)
 
 
-def _scope_fields(
+def scope_fields(
     scopes: Sequence[ScopeText], ticked: Sequence[str] | None, own: str
 ) -> Iterator[Block]:
+    """Yield the boxes to tick scopes in.
+
+    Args:
+        ticked: Those that are ticked at first; None for all.
+        own: The same for as long as what was ticked should stay.
+    """
     several = len(scopes) > CHECKBOXES
     for number, start in enumerate(range(0, len(scopes), CHECKBOXES)):
         part = scopes[start : start + CHECKBOXES]
@@ -186,8 +193,8 @@ def _scope_fields(
 def _scope_option(text: ScopeText) -> Block:
     value = scope_value(text.scope)
     if not text.words:
-        return _option(text.scope, value=value)
-    return _option(text.words, value=value, about=text.scope)
+        return option(text.scope, value=value)
+    return option(text.words, value=value, about=text.scope)
 
 
 def scope_value(scope: str) -> str:
@@ -200,14 +207,20 @@ def _duration_field(bundle: Bundle, wanted: timedelta | None, own: str) -> Block
     chosen = wanted if wanted is not None and fits else bundle.default_duration
     ladder = {step for step in _LADDER if step <= bundle.max_duration}
     steps = sorted(ladder | {bundle.default_duration, bundle.max_duration, chosen})
+    options = {step: _duration_option(step, bundle) for step in steps}
+    return duration_menu(options, chosen, own)
+
+
+def duration_menu(options: Mapping[timedelta, Block], chosen: timedelta, own: str) -> Block:
+    """Return the menu of durations; `chosen` is one of `options`."""
     return field(
         DURATION,
         "For how long?",
         {
             "type": "static_select",
             "action_id": f"{DURATION}-{own}",
-            "options": [_duration_option(step, bundle) for step in steps],
-            "initial_option": _duration_option(chosen, bundle),
+            "options": list(options.values()),
+            "initial_option": options[chosen],
         },
     )
 
@@ -215,7 +228,7 @@ def _duration_field(bundle: Bundle, wanted: timedelta | None, own: str) -> Block
 def _duration_option(length: timedelta, bundle: Bundle) -> Block:
     usual = " (usual)" if length == bundle.default_duration else ""
     most = " (the most)" if length == bundle.max_duration and not usual else ""
-    return _option(f"{spell(length)}{usual}{most}", value=spell(length))
+    return option(f"{spell(length)}{usual}{most}", value=spell(length))
 
 
 def _reason_field(bundle: Bundle | None, reason: str) -> Block:
@@ -251,7 +264,12 @@ def _chosen_bundle(view: Mapping[str, Any]) -> str:
     return str(chosen.get("value", ""))
 
 
-def _chosen_duration(view: Mapping[str, Any]) -> timedelta | None:
+def chosen_duration(view: Mapping[str, Any]) -> timedelta | None:
+    """Return the duration that was chosen, None if the form has none.
+
+    Raises:
+        Invalid: It is no duration.
+    """
     chosen = answer(view, DURATION).get("selected_option") or {}
     if not chosen:
         return None
@@ -261,17 +279,24 @@ def _chosen_duration(view: Mapping[str, Any]) -> timedelta | None:
         raise Invalid(str(problem), field=DURATION) from None
 
 
-def _ticked(view: Mapping[str, Any], bundle: Bundle) -> tuple[str, ...] | None:
-    """Return the scopes that are ticked; None where the form let nobody choose."""
+def ticked(view: Mapping[str, Any], scopes: Sequence[str], *, of: str) -> tuple[str, ...] | None:
+    """Return which of `scopes` are ticked; None where the form let nobody choose.
+
+    Args:
+        of: What they are scopes of.
+
+    Raises:
+        Invalid: Something else is ticked.
+    """
     values = view.get("state", {}).get("values", {})
     blocks = [block for block in values if block.startswith(f"{SCOPES}-")]
     if not blocks:
         return None
     ticks = {str(value) for block in blocks for value in _values(answer(view, block))}
-    known = {scope_value(scope): scope for scope in bundle.scope_names}
+    known = {scope_value(scope): scope for scope in scopes}
     gone = sorted(ticks - known.keys())
     if gone:
-        raise Invalid(f"{bundle.name} has no scope {gone[0]!r} any more", field=SCOPES)
+        raise Invalid(f"{of} has no scope {gone[0]!r} any more", field=SCOPES)
     return tuple(scope for value, scope in known.items() if value in ticks)
 
 

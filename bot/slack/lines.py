@@ -1,11 +1,12 @@
 """The thread under a card: one line for each thing that happened."""
 
 from collections.abc import Mapping
-from typing import Final, assert_never
+from typing import Final, TypeAlias, assert_never
 
 from bot.core import events as e
 from bot.core.durations import spell
 from bot.core.identity import BOT, Actor
+from bot.core.policy import Escalation
 from bot.core.request import Request
 from bot.core.scopes import Delivery
 from bot.core.states import SCRUB_AFTER
@@ -14,6 +15,7 @@ from bot.slack.mrkdwn import (
     Rendered,
     code,
     mention,
+    mention_user,
     moment,
     quotation,
     quoted,
@@ -27,6 +29,9 @@ _SAID_INLINE: Final = 130
 
 _TRIED: Final[Mapping[str, str]] = {
     "approve": "approve this",
+    "narrow": "approve this with changes",
+    "question": "ask about this",
+    "answer": "answer for the requester",
     "deny": "deny this",
     "cancel": "take this back",
     "revoke": "end this access",
@@ -48,45 +53,93 @@ def thread_line(event: e.Event, request: Request) -> Rendered | None:
     text, said = told
     inline = quoted(said, limit=_SAID_INLINE)
     sentence = words.bare(text) + (f": {inline}" if inline else "")
-    return Rendered(sentence, [section(text + quotation(said, limit=_SAID))])
+    called = _called(event, request)
+    whole = text + quotation(said, limit=_SAID) + (f"\n👉 {called}" if called else "")
+    return Rendered(sentence, [section(whole)])
+
+
+def _called(event: e.Event, request: Request) -> str:
+    """Return mentions of those who must act because of `event`; "" when that time is over.
+
+    They stand in the block alone: Slack notifies of mentions there, and the sentence stays short.
+    """
+    match event:
+        case e.Requested():
+            stage = 0
+        case e.StagePassed(stage=passed):
+            stage = passed + 1
+        case e.Reminded(stage=stage) | e.Escalated(stage=stage):
+            pass
+        case _:
+            return ""
+    if request.waits_for is None or stage != request.stage:
+        return ""
+    if isinstance(event, e.Reminded) and event.people:
+        return words.mentions(mention_user(user) for user in event.people)
+    return words.called(request)
+
+
+_OfStages: TypeAlias = e.Voted | e.StagePassed | e.Reminded | e.Escalated
+_OfTalks: TypeAlias = e.Narrowed | e.Asked | e.Answered
+_OfRequest: TypeAlias = e.Requested | e.Approved | e.Denied | e.Cancelled | e.Lapsed | e.Refused
 
 
 def _told(event: e.Event, request: Request) -> tuple[str, str] | None:
     """Return what happened, as mrkdwn, and what somebody said about it, as they said it."""
-    if isinstance(
-        event,
-        e.Requested
-        | e.Voted
-        | e.StagePassed
-        | e.Approved
-        | e.Denied
-        | e.Cancelled
-        | e.Lapsed
-        | e.Refused,
-    ):
+    if isinstance(event, _OfStages):
+        return _of_stages(event, request), ""
+    if isinstance(event, _OfTalks):
+        return _of_talks(event, request)
+    if isinstance(event, _OfRequest):
         return _of_request(event, request)
     return _of_grant(event, request)
 
 
-def _of_request(
-    event: e.Requested
-    | e.Voted
-    | e.StagePassed
-    | e.Approved
-    | e.Denied
-    | e.Cancelled
-    | e.Lapsed
-    | e.Refused,
-    request: Request,
-) -> tuple[str, str]:
+def _of_stages(event: _OfStages, request: Request) -> str:
+    name = words.stage_name(request, event.stage)
+    match event:
+        case e.Voted(stage=stage, by=by):
+            return f"👍 {mention(by)} approved{_counted_vote(request, stage, by)}"
+        case e.StagePassed():
+            return f"☑️ Stage {name} is complete"
+        case e.Reminded():
+            return f"🔔 Stage {name} still waits; who can act was reminded"
+        case e.Escalated(stage=stage, number=number):
+            return _escalated(request.asked.stages[stage].escalate[number], name)
+        case _:
+            assert_never(event)
+
+
+def _of_talks(event: _OfTalks, request: Request) -> tuple[str, str]:
+    who = mention(event.by)
+    match event:
+        case e.Narrowed():
+            return f"✂️ {who} approves less than was asked: {words.narrowed(event)}", ""
+        case e.Asked(text=text):
+            return f"❓ {who} asks {mention(request.requester)}", text
+        case e.Answered(number=number, text=text):
+            return f"💬 {who} answers {mention(request.questions[number].by)}", text
+        case _:
+            assert_never(event)
+
+
+def _escalated(step: Escalation, name: str) -> str:
+    parts = [f"⏫ Stage {name} has waited for {spell(step.after)}"]
+    if step.add_approvers:
+        added = words.groups(group.name for group in step.add_approvers)
+        stands_in = f" in place of {code(step.stand_in_for, limit=60)}" if step.stand_in_for else ""
+        parts.append(f"{added} can approve it too{stands_in}")
+    if step.notify:
+        told = [code(channel, limit=40) for channel in step.notify[: words.GROUPS_NAMED]]
+        parts.append(f"told in {', '.join(told)}")
+    return "; ".join(parts)
+
+
+def _of_request(event: _OfRequest, request: Request) -> tuple[str, str]:
     who = mention(event.by)
     match event:
         case e.Requested():
             return f"🙋 {who} asked for {words.wanted(request)}", ""
-        case e.Voted(stage=stage, by=by):
-            return f"👍 {who} approved{_counted_vote(request, stage, by)}", ""
-        case e.StagePassed(stage=stage):
-            return f"☑️ Stage {words.stage_name(request, stage)} is complete", ""
         case e.Approved(by=by):
             if by == BOT:
                 return "✅ *Approved by policy*", "; ".join(request.asked.reasons)

@@ -50,6 +50,10 @@ class MemoryDirectory:
         known = {each: self._members(each) for group in groups for each in group.usergroups()}
         return frozenset(group.name for group in groups if who.id in group.members(known))
 
+    async def members_of(self, group: Group) -> frozenset[str]:
+        """See `Directory.members_of`."""
+        return group.members({each: self._members(each) for each in group.usergroups()})
+
     def _members(self, usergroup: str) -> frozenset[str]:
         self._must_answer()
         members = self.usergroups.get(usergroup)

@@ -1,4 +1,4 @@
-"""The port Messenger on Slack: the card, its thread, and the requester's direct messages."""
+"""The port Messenger on Slack: the card, its thread, notices, and the requester's messages."""
 
 import hashlib
 import json
@@ -18,6 +18,7 @@ from bot.slack.direct import outcome_dm, token_dm, warning_dm
 from bot.slack.directory import SlackDirectory
 from bot.slack.lines import thread_line
 from bot.slack.mrkdwn import Rendered
+from bot.slack.notices import notices
 from bot.usecases.ports import Receipt, Story
 from bot.usecases.shows import token_message
 
@@ -67,7 +68,7 @@ class SlackMessenger:
         """
         known = dict(receipts)
         wrong: Unavailable | None = None
-        for part in (self._card, self._notes, self._lines):
+        for part in (self._card, self._notes, self._lines, self._notices):
             try:
                 async for receipt in part(story, known):
                     known[receipt.name] = receipt
@@ -135,6 +136,21 @@ class SlackMessenger:
             if lines is not None:
                 ts = await self._post(card.channel, lines, thread_ts=card.ts)
             yield Receipt(LINES, card.channel, ts, str(done))
+
+    async def _notices(
+        self, story: Story, known: Mapping[str, Receipt]
+    ) -> AsyncGenerator[Receipt, None]:
+        card = known.get(CARD)
+        if card is None:
+            return
+        for notice in notices(story, self._directory.link_to(card.channel, card.ts)):
+            stands = known.get(notice.name)
+            if stands is None and notice.is_over:
+                continue
+            message = _Message(name=notice.name, shown=notice.shown)
+            where = await self._where(stands, notice.channel)
+            async for receipt in self._stands(message, where, stands):
+                yield receipt
 
     async def _stands(
         self, message: _Message, where: str, stands: Receipt | None

@@ -40,6 +40,10 @@ class Form(StrEnum):
     REQUEST = "request"
     DENY = "deny"
     DETAILS = "details"
+    NARROW = "narrow"
+    QUESTION = "question"
+    ANSWER = "answer"
+    BACKGROUND = "background"
     TOKEN = "token"  # noqa: S105 - the name of a form
     MESSAGE = "message"
 

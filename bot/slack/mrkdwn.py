@@ -59,6 +59,7 @@ _UNDERSCORE: Final = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
 # ":tada:", but not the middle of 9:30:00.
 _EMOJI: Final = re.compile(r":(?!\d\d:\d)(?=[\w+'-]+:)")
 _USER: Final = re.compile(r"[UW][A-Z0-9]{1,30}", re.ASCII)
+_USERGROUP: Final = re.compile(r"S[A-Z0-9]{1,30}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +120,25 @@ def mention(who: Actor) -> str:
     """Return how `who` is called, as mrkdwn."""
     if who.kind is Kind.BOT:
         return "the bot"
-    if who.kind is Kind.PERSON and _USER.fullmatch(who.id):
-        return f"<@{who.id}>"
-    return code(who.id)
+    return mention_user(who.id) if who.kind is Kind.PERSON else code(who.id)
+
+
+def mention_user(id_: str) -> str:
+    """Return a mention of a person by Slack user id, as mrkdwn."""
+    return f"<@{id_}>" if _USER.fullmatch(id_) else code(id_)
+
+
+def mention_all(usergroup: str) -> str:
+    """Return a mention of everybody in a Slack user group, as mrkdwn.
+
+    Source: https://docs.slack.dev/messaging/formatting-message-text, "Mentioning groups".
+    """
+    return f"<!subteam^{usergroup}>" if _USERGROUP.fullmatch(usergroup) else code(usergroup)
+
+
+def link(url: str, text: str) -> str:
+    """Return a link of our own, as mrkdwn; `text` is ours too."""
+    return f"<{escape(url)}|{text}>"
 
 
 def moment(at: datetime) -> str:

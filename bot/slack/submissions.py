@@ -4,8 +4,14 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from bot.core.errors import BotError, Invalid, Refused, Unavailable
-from bot.core.identity import request_id
-from bot.core.moves import Approve, Deny
+from bot.core.identity import RequestId, request_id
+from bot.core.moves import Answer, Approve, Deny, Move, Narrow, Question
+from bot.slack.approver_forms import (
+    changed_request,
+    read_answer_form,
+    read_changes_form,
+    read_question_form,
+)
 from bot.slack.clicks import done
 from bot.slack.forms import errors_for, read_request_form
 from bot.slack.modals import Form, message_modal, read_deny_form, read_details_form
@@ -15,8 +21,10 @@ from bot.slack.problems import FAULT, answer_to
 from bot.usecases.requests import Requests
 
 # What Slack does with its views (https://docs.slack.dev/surfaces/modals#updating_response).
-Answer = Mapping[str, Any]
-_CLEAR: Final[Answer] = {"response_action": "clear"}
+Reply = Mapping[str, Any]
+_CLEAR: Final[Reply] = {"response_action": "clear"}
+# Forms in which people write something that they should not have to write again.
+_WRITTEN: Final = (Form.DENY, Form.QUESTION, Form.ANSWER)
 
 
 class Submissions:
@@ -25,7 +33,7 @@ class Submissions:
     def __init__(self, requests: Requests) -> None:
         self._requests = requests
 
-    async def answer(self, form: Submission) -> Answer:
+    async def answer(self, form: Submission) -> Reply:
         """Carry out `form`; return the arguments of the acknowledgement.
 
         Raises:
@@ -36,35 +44,57 @@ class Submissions:
             wish = read_request_form(form.view, self._requests.policy)
             await self._requests.open(wish, by=form.by, delivery=form.delivery)
             return _CLEAR
-        if form.form == Form.DENY:
-            id_, reason = read_deny_form(form.view)
-            await self._requests.move(id_, Deny(reason), by=form.by, delivery=form.delivery)
-            return _CLEAR
-        if form.form == Form.DETAILS:
-            id_, seen = read_details_form(form.view)
-            move = Approve(seen)
-            outcome = await self._requests.move(id_, move, by=form.by, delivery=form.delivery)
+        id_, move = await self._move(form)
+        outcome = await self._requests.move(id_, move, by=form.by, delivery=form.delivery)
+        if isinstance(move, Approve | Narrow):
             return _told(message_modal("Recorded", done(move, outcome.request)))
-        raise Refused("this form is of another version", hint="open it again")
+        return _CLEAR
+
+    async def _move(self, form: Submission) -> tuple[RequestId, Move]:
+        """Return what `form` does to which request.
+
+        Raises:
+            Refused: It cannot be read.
+        """
+        match form.form:
+            case Form.DENY:
+                id_, reason = read_deny_form(form.view)
+                return id_, Deny(reason)
+            case Form.DETAILS:
+                id_, seen = read_details_form(form.view)
+                return id_, Approve(seen)
+            case Form.NARROW:
+                id_, _ = changed_request(form.view)
+                await self._requests.admit(form.by)
+                request = await self._requests.load(id_)
+                return id_, read_changes_form(form.view, request.asked)
+            case Form.QUESTION:
+                id_, text = read_question_form(form.view)
+                return id_, Question(text)
+            case Form.ANSWER:
+                id_, number, text = read_answer_form(form.view)
+                return id_, Answer(number, text)
+            case _:
+                raise Refused("this form is of another version", hint="open it again")
 
 
-def _told(view: View) -> Answer:
+def _told(view: View) -> Reply:
     return {"response_action": "update", "view": view}
 
 
-def problem_in(form: Submission, problem: BotError) -> Answer:
+def problem_in(form: Submission, problem: BotError) -> Reply:
     """Return what to show of `problem`; what was typed is kept where trying again may help."""
     if isinstance(problem, Invalid):
         return {"response_action": "errors", "errors": errors_for(problem, form.view)}
     opened = request_id(form.delivery) if form.form == Form.REQUEST else None
     text = answer_to(problem, request=opened)
-    if form.form == Form.REQUEST or (form.form == Form.DENY and isinstance(problem, Unavailable)):
+    if form.form == Form.REQUEST or (form.form in _WRITTEN and isinstance(problem, Unavailable)):
         # Sending the same form again is one request, however often it is recorded.
         kept = Invalid(f"{text} What you typed is still here", field="reason")
         return {"response_action": "errors", "errors": errors_for(kept, form.view)}
     return _told(message_modal("Not done", text))
 
 
-def fault_in(_: Submission) -> Answer:
+def fault_in(_: Submission) -> Reply:
     """Return what to show when the fault is ours."""
     return _told(message_modal("Not done", FAULT))

@@ -1,18 +1,30 @@
 """The phrases that cards, thread lines, direct messages and answers share."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Final, assert_never
 
+from bot.core import events as e
 from bot.core.durations import spell
-from bot.core.events import TokenSpec
 from bot.core.grant import Close, Grant
 from bot.core.identity import BOT
-from bot.core.policy import Stage
+from bot.core.places import voters
+from bot.core.policy import Group, groups_in
 from bot.core.request import Request
 from bot.core.scopes import Risk, ScopeText
 from bot.core.states import GrantState, RequestState
-from bot.slack.mrkdwn import NAME_TEXT, SECTION_TEXT, code, counted, mention, moment, quoted
+from bot.slack.mrkdwn import (
+    NAME_TEXT,
+    SECTION_TEXT,
+    code,
+    counted,
+    mention,
+    mention_all,
+    mention_user,
+    moment,
+    quoted,
+)
 
 RISK_MARK: Final[Mapping[Risk, str]] = {
     Risk.LOW: "🟢",
@@ -21,7 +33,10 @@ RISK_MARK: Final[Mapping[Risk, str]] = {
     Risk.CRITICAL: "🔴",
 }
 GROUPS_NAMED: Final = 4
+# Room for the mentions in one line of the thread.
+CALLS_TEXT: Final = 600
 VOTERS_NAMED: Final = 8
+SCOPES_NAMED: Final = 3
 
 
 def risk(level: Risk) -> str:
@@ -53,13 +68,52 @@ def bare(text: str) -> str:
     return text.replace("*", "")
 
 
-def groups(stage: Stage) -> str:
-    """Return whose yes a stage needs: "`leads` or `sre`"."""
-    names = [code(group.name, limit=60) for group in stage.approvers]
-    return _named(names, GROUPS_NAMED, " or ")
+def groups(names: Iterable[str]) -> str:
+    """Return whose yes is needed: "`leads` or `sre`"."""
+    return _named([code(name, limit=60) for name in names], GROUPS_NAMED, " or ")
 
 
-def voters(request: Request, stage: int) -> str:
+def stage_needs(request: Request, number: int) -> str:
+    """Return whose yes stage `number` (from 0) needs: "`leads` or `sre`, 1 of `sre` at least"."""
+    stage = request.asked.stages[number]
+    current = number == request.stage and stage is request.waits_for
+    names = request.voters if current else voters(stage, escalated=0)
+    shares = [
+        f", {share.people} of {code(share.group, limit=60)} at least"
+        for share in stage.at_least[:GROUPS_NAMED]
+    ]
+    return f"{groups(names)}{''.join(shares)}"
+
+
+def called(request: Request) -> str:
+    """Return mentions of everybody whose yes is waited for now, "" if nobody's is."""
+    wanted = dict.fromkeys(name for place in request.open_places for name in place)
+    known = {group.name: group for group in groups_in(request.asked.stages)}
+    return mentions(
+        mention_text
+        for name in wanted
+        if name in known
+        for mention_text in _everybody_in(known[name], without=request.requester.id)
+    )
+
+
+def _everybody_in(group: Group, *, without: str) -> Iterator[str]:
+    if group.usergroup:
+        yield mention_all(group.usergroup)
+    for user in sorted(group.users - {without}):
+        yield mention_user(user)
+
+
+def mentions(each: Iterable[str]) -> str:
+    """Return as many of these mentions as find room, each once."""
+    waiting = list(dict.fromkeys(each))
+    for number in range(len(waiting)):
+        if len(" ".join(waiting[: number + 1])) > CALLS_TEXT:
+            return f"{' '.join(waiting[:number])} and {len(waiting) - number} more"
+    return " ".join(waiting)
+
+
+def approved_by(request: Request, stage: int) -> str:
     """Return who said yes in `stage` (from 0): "@Ben, @Cleo"."""
     return _named([mention(who) for who in request.votes_in(stage)], VOTERS_NAMED, ", ")
 
@@ -74,11 +128,24 @@ def stage_name(request: Request, number: int) -> str:
     return code(request.asked.stages[number].name, limit=60)
 
 
-def missing_votes(request: Request, stage: Stage) -> str:
+def missing_votes(request: Request) -> str:
     """Return what the stage that is voted on still needs: "1 more approval from `leads`"."""
-    given = len(request.votes_in(request.stage))
-    left = counted(stage.quorum - given, "more approval" if given else "approval")
-    return f"{left} from {groups(stage)}"
+    places = Counter(request.open_places)
+    more = "more approval" if request.votes_in(request.stage) else "approval"
+    left = counted(places.total(), more)
+    if len(places) == 1:
+        return f"{left} from {groups(next(iter(places)))}"
+    each = [f"{number} from {groups(place)}" for place, number in places.items()]
+    return f"{left}: {_named(each, GROUPS_NAMED, ', ')}"
+
+
+def narrowed(event: e.Narrowed) -> str:
+    """Return what was taken away: "without `refunds:write`, for *15m* instead of 30m"."""
+    dropped = [code(scope, limit=60) for scope in event.dropped]
+    parts = [f"without {_named(dropped, SCOPES_NAMED, ', ')}"] if dropped else []
+    if event.duration != event.was:
+        parts.append(f"for *{spell(event.duration)}* instead of {spell(event.was)}")
+    return ", ".join(parts)
 
 
 def scope_line(text: ScopeText) -> str:
@@ -116,8 +183,8 @@ def state(request: Request) -> str:
     close = request.close
     match request.state:
         case RequestState.PENDING:
-            stage = request.waits_for
-            needs = f"for {missing_votes(request, stage)}" if stage is not None else "for policy"
+            waits = request.waits_for is not None
+            needs = f"for {missing_votes(request)}" if waits else "for policy"
             return f"⏳ *Waiting* {needs}"
         case RequestState.DENIED:
             return f"❌ *Denied* {closed_by(close)}"
@@ -150,7 +217,7 @@ def grant_state(grant: Grant) -> str:
             assert_never(grant.state)
 
 
-def token_at(grant: Grant, at: datetime) -> TokenSpec:
+def token_at(grant: Grant, at: datetime) -> e.TokenSpec:
     """Return the token that was the newest one at that time."""
     # Issue times are cut to the second: what happened in that second happened before the issue.
     known = [token for token in grant.tokens if token.issued_at < at.replace(microsecond=0)]

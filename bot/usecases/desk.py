@@ -198,7 +198,8 @@ class Desk:
         step, extends = Step(request, events, people=by != BOT), request.asked.extends
         if extends is None or not step.approves:
             return [step]
-        return [step, _prolonged(await self.load(extends), request.asked, case=case)]
+        # As it stands after the step: an approver may have narrowed it just now.
+        return [step, _prolonged(await self.load(extends), step.after.asked, case=case)]
 
     async def _accounts(self, steps: Sequence[Step]) -> list[Account]:
         """Return the accounts in which something starts or ends to count.

@@ -1,15 +1,22 @@
 """Who may come in at all, and what is known of them."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Final
 
-from bot.core.errors import Invalid, NotAllowed
+import structlog
+
+from bot.core.decision import Ask, Decision, NeedApproval, Reject
+from bot.core.errors import Invalid, NotAllowed, Unavailable
 from bot.core.identity import Actor
-from bot.core.policy import Group, Policy
+from bot.core.places import why_incompletable
+from bot.core.policy import Group, Policy, Stage, channels_in, groups_in
 from bot.core.request import Request
 from bot.core.scopes import Bundle
 from bot.usecases.ports import Directory, Standing
+
+log = structlog.get_logger()
 
 _TURNED_AWAY: Final[Mapping[Standing, str]] = {
     Standing.GUEST: "guests cannot use this app",
@@ -62,19 +69,58 @@ class Gate:
             return frozenset()  # the requester has no say, whatever the groups
         return await self._directory.groups_of(who, _with_a_say(request, policy))
 
-    async def channel_must_do(self, bundle: Bundle) -> None:
-        """Return if cards can go to the bundle's channel.
+    async def completable(self, decision: NeedApproval, ask: Ask) -> Decision:
+        """Return `decision`, or a no where nobody could complete its chain for who asks.
+
+        Raises:
+            NotAllowed: A channel that the chain names cannot be used.
+        """
+        chain = decision.chain
+        await self.channels_must_do(ask.bundle, chain.stages)
+        members = await self._members(groups_in(chain.stages))
+        why = why_incompletable(chain, members, ask.by)
+        if why is None:
+            return decision
+        reasons = (*decision.reasons, f"chain {chain.name} cannot be completed: {why}")
+        return Reject(rule=decision.rule, reasons=reasons, digest=decision.digest)
+
+    async def who_can_act(self, request: Request, policy: Policy) -> tuple[str, ...]:
+        """Return the ids of everybody whose yes `request` waits for; () where not all is known."""
+        wanted = dict.fromkeys(name for place in request.open_places for name in place)
+        groups = [policy.groups[name] for name in wanted if name in policy.groups]
+        members = (await self._members(groups)).values()
+        out = {request.requester.id, *(vote.by.id for vote in request.votes)}
+        if None in members:
+            return ()
+        return tuple(sorted({who for users in members for who in users or ()} - out))
+
+    async def _members(self, groups: Sequence[Group]) -> Mapping[str, frozenset[str] | None]:
+        """Return who is in each of `groups`; None where that cannot be read."""
+        found = await asyncio.gather(*(self._members_of(group) for group in groups))
+        return {group.name: users for group, users in zip(groups, found, strict=True)}
+
+    async def _members_of(self, group: Group) -> frozenset[str] | None:
+        try:
+            return await self._directory.members_of(group)
+        except Unavailable as problem:
+            log.info("group.unknown", group=group.name, code=problem.code)
+            return None
+
+    async def channels_must_do(self, bundle: Bundle, stages: Sequence[Stage] = ()) -> None:
+        """Return if cards can go to the bundle's channel, and notices to those of `stages`.
 
         Raises:
             NotAllowed: They cannot; the sentence says what an admin must do.
         """
-        problem = await self._directory.channel_problem(bundle.channel)
-        if problem:
-            raise NotAllowed(f"the card of {bundle.name} cannot be posted: {problem}")
+        for channel in dict.fromkeys((bundle.channel, *channels_in(stages))):
+            problem = await self._directory.channel_problem(channel)
+            if problem:
+                what = "card" if channel == bundle.channel else "notice"
+                raise NotAllowed(f"the {what} of {bundle.name} cannot be posted: {problem}")
 
 
 def _with_a_say(request: Request, policy: Policy) -> tuple[Group, ...]:
-    names = {group.name for stage in request.asked.stages for group in stage.approvers}
+    names = {group.name for group in groups_in(request.asked.stages)}
     named = sorted({*names, request.asked.owner})
     return tuple(policy.groups[name] for name in named if name in policy.groups)
 

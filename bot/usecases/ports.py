@@ -36,6 +36,8 @@ JobKind: TypeAlias = Timer | str
 QUEUE_OF: Mapping[str, Queue] = {
     Timer.LAPSE: Queue.SAFETY,
     Timer.END: Queue.SAFETY,
+    Timer.ESCALATE: Queue.SAFETY,
+    Timer.REMIND: Queue.MESSAGES,
     Timer.WARN: Queue.MESSAGES,
     Timer.SCRUB: Queue.MESSAGES,
     SHOW: Queue.MESSAGES,
@@ -303,6 +305,13 @@ class Directory(Protocol):
         Raises:
             Unavailable: A user group could not be read, or has fewer members than its
                 `min_members`: unknown is not empty.
+        """
+
+    async def members_of(self, group: Group) -> frozenset[str]:
+        """Return the Slack user ids of everybody in `group`.
+
+        Raises:
+            Unavailable: It could not be read: unknown is not empty.
         """
 
     async def channel_problem(self, channel: str) -> str:

@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import reduce
 
 from bot.core import events as e
 from bot.core.client import Client
 from bot.core.decision import (
     Allow,
     Ask,
+    NeedApproval,
     checked,
     decide_ask,
     why_no_more,
@@ -20,7 +22,7 @@ from bot.core.moves import Deliver, Move, Reveal, Revoke
 from bot.core.opening import requested, settled
 from bot.core.permission import Circumstances
 from bot.core.policy import Policy
-from bot.core.request import Request
+from bot.core.request import Request, evolve
 from bot.usecases.commits import Step
 from bot.usecases.counts import Opening
 from bot.usecases.desk import Desk
@@ -141,12 +143,14 @@ class Requests:
     async def _open(
         self, id_: RequestId, ask: Ask, policy: Policy, *, prolongs: Request | None = None
     ) -> Outcome:
-        await self._gate.channel_must_do(ask.bundle)
+        await self._gate.channels_must_do(ask.bundle)
         case = self._desk.circumstances()
         facts = await self._facts.about(ask.by, ask.bundle.name, policy, now=case.now)
         decision = decide_ask(ask, policy, facts)
         if isinstance(decision, Allow):
             await self._gate.admit(ask.by, fresh=True)
+        if isinstance(decision, NeedApproval):
+            decision = await self._gate.completable(decision, ask)
         asked = requested(id_, ask, decision, now=case.now, prolongs=prolongs)
         step = Step(None, opened(asked, settled=settled(decision), case=case))
         opening = Opening(step=step, limits=ask.bundle.limits)
@@ -211,14 +215,16 @@ class Requests:
     async def _still_right(self, request: Request, events: Sequence[e.Event]) -> None:
         """Return if what is approved would be granted by today's policy, to somebody still here.
 
+        What an approver has narrowed is decided again at once, whoever else must still approve.
+
         Raises:
             NotAllowed: The policy, or the requester's place in it, has changed since the ask.
             Unavailable: Slack did not answer.
         """
-        if not any(isinstance(event, e.Approved) for event in events):
+        if not any(isinstance(event, e.Approved | e.Narrowed) for event in events):
             return
         await self._gate.admit_requester(request)
-        policy, asked = self.policy, request.asked
+        policy, asked = self.policy, reduce(evolve, events, request).asked
         facts = await self._facts.about(
             asked.by, asked.bundle, policy, now=events[0].at, besides=asked.request
         )

@@ -1,6 +1,6 @@
-"""What the clock does: lapse, remind, scrub, end. Each a move by the bot at the claim's time."""
+"""What the clock does, e.g. lapse, escalate, end: each a move by the bot at the claim's time."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import assert_never
 
@@ -9,20 +9,28 @@ import structlog
 from bot.core.errors import NotFound, Refused, WrongState
 from bot.core.events import Event
 from bot.core.identity import BOT, RequestId, fingerprint
-from bot.core.moves import End, Lapse, Move, Scrub, Warn
+from bot.core.moves import End, Escalate, Lapse, Move, Remind, Scrub, Warn
+from bot.core.policy import Policy
 from bot.core.request import Request, timers
 from bot.core.states import Timer
 from bot.usecases.desk import Check, Desk
+from bot.usecases.gate import Gate
 from bot.usecases.ports import CommitId, Job
 
 log = structlog.get_logger()
 
 
 class Timers:
-    """Carries out timer jobs."""
+    """Carries out timer jobs.
 
-    def __init__(self, desk: Desk) -> None:
+    Args:
+        policy: Returns the policy in force.
+    """
+
+    def __init__(self, desk: Desk, gate: Gate, *, policy: Callable[[], Policy]) -> None:
         self._desk = desk
+        self._gate = gate
+        self._policy = policy
 
     async def __call__(self, job: Job) -> None:
         """Do what `job` asks; a job that has become pointless is done.
@@ -51,6 +59,13 @@ class Timers:
                 return Warn()
             case Timer.END:
                 return End()
+            case Timer.REMIND:
+                request = await self._desk.load(id_)
+                people = await self._gate.who_can_act(request, self._policy())
+                return Remind(request.stage, request.reminded, people)
+            case Timer.ESCALATE:
+                request = await self._desk.load(id_)
+                return Escalate(request.stage, request.escalated)
             case Timer.SCRUB:
                 grant = (await self._desk.load(id_)).grant
                 return Scrub(grant.token.jti if grant is not None else "")

@@ -149,3 +149,17 @@ class DirectoryContract:
         await workspace.go_away()
         with pytest.raises(Unavailable):
             await workspace.directory.standing(who("U0ANNA"), fresh=True)
+
+    async def test_the_members_of_a_group_are_told_one_by_one(self, workspace: Workspace) -> None:
+        for group, users in ((SRE, {"U0CLEO", "U0DAN"}), (LISTED, LISTED.users)):
+            assert await workspace.directory.members_of(group) == users
+
+    async def test_a_group_that_cannot_be_read_is_unknown_and_not_empty(
+        self, workspace: Workspace
+    ) -> None:
+        with pytest.raises(Unavailable):
+            await workspace.directory.members_of(GONE)
+        await workspace.go_away()
+        with pytest.raises(Unavailable):
+            await workspace.directory.members_of(SRE)
+        assert await workspace.directory.members_of(LISTED) == LISTED.users

@@ -17,7 +17,7 @@ OTHER = RequestId("R-BBBBBBBBBBBB")
 
 DENIED = e.Denied(request=REQUEST, at=T0, by=BEN, reason="no")
 CANCELLED = e.Cancelled(request=REQUEST, at=T0, by=ANNA)
-VOTED = e.Voted(request=REQUEST, at=T0, by=BEN, stage=0)
+VOTED = e.Voted(request=REQUEST, at=T0, by=BEN, stage=0, groups=("leads",))
 
 
 async def close_soon(world: World) -> None:

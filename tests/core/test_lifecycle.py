@@ -13,21 +13,27 @@ from bot.core.grant import Signing, claims
 from bot.core.identity import BOT, Actor, Kind, RequestId, person
 from bot.core.lifecycle import decide, opened
 from bot.core.moves import (
+    Answer,
     Approve,
     Cancel,
     Deliver,
     Deny,
     End,
+    Escalate,
     Extend,
     Lapse,
     Move,
+    Narrow,
+    Question,
+    Remind,
     Reveal,
     Revoke,
     Scrub,
     Warn,
 )
 from bot.core.permission import MAY, Circumstances
-from bot.core.policy import Group, Stage
+from bot.core.places import open_places, places_of, voters
+from bot.core.policy import Escalation, Group, Share, Stage
 from bot.core.request import Request, evolve, replay, shown_digest, timers
 from bot.core.scopes import Delivery, Risk, ScopeText
 from bot.core.states import (
@@ -77,7 +83,7 @@ def asked(**over: object) -> e.Requested:
         delivery=Delivery.MESSAGE,
         channel="#access",
         owner="owners",
-        scopes=(ScopeText("invoices:read", "Read invoices"),),
+        scopes=(ScopeText("invoices:read", "Read invoices"), ScopeText("refunds:read")),
         left_out=1,
         duration=timedelta(minutes=30),
         longest=timedelta(hours=1),
@@ -93,14 +99,19 @@ def asked(**over: object) -> e.Requested:
     return replace(plain, **over)  # type: ignore[arg-type]
 
 
+STANDS_IN = Escalation(
+    after=timedelta(minutes=6), add_approvers=(group("sre"),), stand_in_for="leads", notify=("#a",)
+)
 stages = st.lists(
     st.builds(
         Stage,
         name=st.just("stage"),
-        approvers=st.sampled_from(
-            [(group("leads"),), (group("sre"),), (group("leads"), group("sre"))]
-        ),
+        approvers=st.sampled_from([(group("leads"),), (group("leads"), group("sre"))]),
         quorum=st.integers(1, 3),
+        at_least=st.sampled_from([(), (Share("leads", 1),)]),
+        channel=st.sampled_from(["", "#stage"]),
+        remind=st.sampled_from([(), (timedelta(minutes=3), timedelta(minutes=9))]),
+        escalate=st.sampled_from([(), (STANDS_IN,)]),
     ),
     min_size=1,
     max_size=3,
@@ -117,7 +128,17 @@ moves: st.SearchStrategy[Move] = st.one_of(
     st.just(Approve()),
     st.builds(Deny, st.text(min_size=1, max_size=5)),
     st.just(Cancel()),
+    st.builds(
+        Narrow,
+        st.just(""),
+        st.sampled_from([("invoices:read",), ("refunds:read",), ("invoices:read", "refunds:read")]),
+        st.integers(1, 40).map(lambda minutes: timedelta(minutes=minutes)),
+    ),
+    st.builds(Question, st.text(min_size=1, max_size=5)),
+    st.builds(Answer, st.integers(0, 2), st.text(min_size=1, max_size=5)),
     st.just(Lapse()),
+    st.builds(Remind, st.integers(0, 1), st.integers(0, 2), st.sampled_from([(), ("UBEN",)])),
+    st.builds(Escalate, st.integers(0, 1), st.integers(0, 1)),
     st.sampled_from([Deliver(f"G-AAAAAAAAAAAA.{n}") for n in (1, 2)]),
     st.sampled_from([Scrub(f"G-AAAAAAAAAAAA.{n}") for n in (1, 2)]),
     st.just(Reveal()),
@@ -183,16 +204,44 @@ def test_nobody_approves_their_own_request_and_each_person_counts_once(first, sc
 
 
 @given(asks, steps)
-def test_the_quorum_of_every_stage_is_met_exactly_by_people_of_its_groups(first, script):
-    request = play(first, script).request
+def test_every_stage_is_passed_exactly_when_distinct_people_of_its_groups_fill_its_places(
+    first, script
+):
+    played = play(first, script)
+    request = played.request
     for number, stage in enumerate(first.stages):
-        votes = request.votes_in(number)
-        allowed = frozenset().union(*(GROUPS[g.name] for g in stage.approvers))
-        assert set(votes) <= allowed
+        applied = [
+            event.number
+            for event in played.events
+            if isinstance(event, e.Escalated) and event.stage == number
+        ]
+        assert applied == list(range(len(applied)))
+        votes = [vote for vote in request.votes if vote.stage == number]
+        allowed = voters(stage, escalated=len(applied))
+        assert all(groups_of(vote.by) & set(allowed) for vote in votes)
+        left = open_places(
+            places_of(stage, escalated=len(applied)), [groups_of(vote.by) for vote in votes]
+        )
         passed = number < request.stage
-        assert (len(votes) == stage.quorum) if passed else (len(votes) < stage.quorum)
+        assert (left == ()) == passed
+        assert len(votes) + len(left) == stage.quorum
     if request.state is RequestState.APPROVED:
         assert request.stage == len(first.stages)
+
+
+@given(asks, steps)
+def test_reminders_and_escalations_come_in_their_time_and_stop_with_their_stage(first, script):
+    played = play(first, script)
+    began, stage = first.at, 0
+    for event in played.events:
+        if isinstance(event, e.StagePassed):
+            began, stage = event.at, event.stage + 1
+        if isinstance(event, e.Reminded):
+            assert event.stage == stage
+            assert event.at >= began + first.stages[stage].remind[event.number]
+        if isinstance(event, e.Escalated):
+            assert event.stage == stage
+            assert event.at >= began + first.stages[stage].escalate[event.number].after
 
 
 @given(asks, steps)
@@ -200,12 +249,16 @@ def test_what_is_granted_is_never_wider_than_what_was_asked(first, script):
     request = play(first, script).request
     if request.grant is None:
         return
-    wanted = tuple(text.scope for text in first.scopes)
+    wanted = {text.scope for text in first.scopes}
+    left = tuple(text.scope for text in request.asked.scopes)
+    assert set(left) <= wanted
     for token in request.grant.tokens:
-        assert token.scopes == wanted
+        assert token.scopes == left
         assert token.audience == first.resource
         assert token.subject == str(first.by)
-    assert request.grant.tokens[0].expires_at - request.grant.tokens[0].issued_at <= first.duration
+    assert request.asked.duration <= first.duration
+    token = request.grant.tokens[0]
+    assert token.expires_at - token.issued_at <= request.asked.duration
     for token in request.grant.tokens[1:]:
         assert token.expires_at - token.issued_at <= EXTENSION.longest + timedelta(seconds=1)
 
@@ -395,7 +448,7 @@ def test_the_claims_are_those_of_rfc_9068():
         "iat": int(token.issued_at.timestamp()),
         "exp": int(token.issued_at.timestamp()) + 1800,
         "jti": "G-AAAAAAAAAAAA.1",
-        "scope": "invoices:read",
+        "scope": "invoices:read refunds:read",
         "grant_id": "G-AAAAAAAAAAAA",
     }
 
@@ -411,3 +464,93 @@ def test_every_state_can_be_reached():
     assert reached == set(RequestState)
     granted = {state for exits in GRANT_NEXT.values() for state in exits.values()}
     assert granted | {GrantState.READY} == set(GrantState)
+
+
+def decided(request: Request, move: Move, by: Actor, minutes: float = 1) -> Request:
+    for event in decide(request, move, by=by, case=case(minutes, by)):
+        request = evolve(request, event)
+    return request
+
+
+TWO = Stage(name="two", approvers=(group("leads"),), quorum=2)
+LESS = Narrow("", ("invoices:read",), timedelta(minutes=10))
+
+
+def test_a_yes_to_less_leaves_just_that_and_earlier_votes_still_count():
+    request = decided(Request(asked=asked(stages=(TWO,))), Approve(), BEN)
+    before = shown_digest(request.asked)
+    request = decided(request, LESS, CLEO)
+    assert request.state is RequestState.APPROVED
+    assert request.grant is not None
+    assert request.grant.token.scopes == ("invoices:read",)
+    assert request.grant.ends_at - request.grant.token.issued_at == timedelta(minutes=10)
+    assert request.asked.left_out == asked().left_out + 1
+    assert shown_digest(request.asked) != before
+
+
+def test_what_was_read_before_a_narrowing_approves_nothing_after_it():
+    first = Request(asked=asked(stages=(TWO,)))
+    old = shown_digest(first.asked)
+    request = decided(first, LESS, BEN)
+    for move in (Approve(old), replace(LESS, seen=old)):
+        with pytest.raises(WrongState, match="something else"):
+            decide(request, move, by=CLEO, case=case(2, CLEO))
+    assert decided(request, Approve(shown_digest(request.asked)), CLEO).grant is not None
+
+
+def test_a_yes_to_less_that_leaves_all_is_a_plain_yes():
+    everything = Narrow("", ("invoices:read", "refunds:read"), timedelta(minutes=30))
+    facts = decide(Request(asked=asked(stages=(TWO,))), everything, by=BEN, case=case(1, BEN))
+    assert [type(fact) for fact in facts] == [e.Voted]
+
+
+@pytest.mark.parametrize(
+    ("scopes", "minutes", "field"),
+    [
+        (("invoices:read", "admin"), 30, "scopes"),
+        ((), 30, "scopes"),
+        (("invoices:read",), 31, "duration"),
+        (("invoices:read",), 0, "duration"),
+        (("invoices:read",), -1, "duration"),
+        (("invoices:read",), 0.001, "duration"),
+    ],
+)
+def test_nothing_can_be_approved_that_was_not_asked_for(scopes, minutes, field):
+    move = Narrow("", scopes, timedelta(minutes=minutes))
+    with pytest.raises(Invalid) as caught:
+        decide(Request(asked=asked()), move, by=BEN, case=case(1, BEN))
+    assert caught.value.field == field
+
+
+def test_more_time_can_be_shortened_but_keeps_its_scopes():
+    request = Request(asked=replace(EXTENSION, stages=(TWO,)))
+    with pytest.raises(Invalid, match="same scopes"):
+        decide(request, LESS, by=BEN, case=case(1, BEN))
+    shorter = Narrow("", ("invoices:read", "refunds:read"), timedelta(minutes=5))
+    assert decided(request, shorter, BEN).asked.duration == timedelta(minutes=5)
+
+
+def test_a_question_is_for_the_requester_and_its_answer_comes_from_them():
+    request = decided(Request(asked=asked()), Question("which bill?"), BEN)
+    assert [each.text for each in request.questions] == ["which bill?"]
+    assert decide(request, Question("which bill?"), by=BEN, case=case(1, BEN)) == ()
+    with pytest.raises(NotAllowed):
+        decide(request, Answer(0, "4711"), by=BEN, case=case(1, BEN))
+    with pytest.raises(WrongState, match="nobody has asked"):
+        decide(request, Answer(1, "4711"), by=ANNA, case=case(1, ANNA))
+    with pytest.raises(NotAllowed):
+        decide(request, Question("me?"), by=ANNA, case=case(1, ANNA))
+    with pytest.raises(NotAllowed):
+        decide(request, Question("me?"), by=DAVE, case=case(1, DAVE))
+    answered = decided(request, Answer(0, "4711"), ANNA)
+    assert answered.questions[0].answered
+    assert answered.state is RequestState.PENDING
+    assert decide(answered, Answer(0, "other"), by=ANNA, case=case(1, ANNA)) == ()
+
+
+def test_questions_come_to_an_end():
+    request = Request(asked=asked())
+    for number in range(20):
+        request = decided(request, Question(f"why {number}?"), BEN)
+    with pytest.raises(WrongState, match="20 questions"):
+        decide(request, Question("why?"), by=BEN, case=case(1, BEN))

@@ -107,6 +107,26 @@ bundles:
     max_duration: 1h
     default_duration: 30m
     delivery: reveal
+  careful:
+    title: Deploy with care
+    scopes: [ci:deploy]
+    environment: production
+    access: write
+    risk: medium
+    owner: security
+    channel: "#access-requests"
+    max_duration: 1h
+    default_duration: 30m
+  lonely:
+    title: Wait for nobody
+    scopes: [logs:read]
+    environment: staging
+    access: read
+    risk: low
+    owner: security
+    channel: "#access-requests"
+    max_duration: 1h
+    default_duration: 30m
   hidden:
     title: Work in hiding
     scopes: [logs:read]
@@ -136,6 +156,8 @@ groups:
   security: {usergroup: S0SECURITY}
   crowd: {usergroup: S0CROWD}
   leads: {users: [U0BEN, U0CLEO, U0DAN]}
+  oncall: {users: [U0DAN]}
+  anna: {users: [U0ANNA]}
 """
 
 _RULES = """\
@@ -158,7 +180,30 @@ chains:
     stages:
       - {name: lead, approvers: [leads]}
       - {name: guard, approvers: [security]}
+  with-care:
+    expire_after: 10m
+    stages:
+      - name: peers
+        approvers: [leads, oncall]
+        quorum: 2
+        at_least: {oncall: 1}
+        remind: [1s]
+        escalate:
+          - {after: 2s, add_approvers: [security], stand_in_for: oncall, notify: ["#general"]}
+      - {name: guard, approvers: [security, leads], channel: "#deploy-approvals"}
+  anna-alone:
+    stages: [{name: anna, approvers: [anna]}]
 rules:
+  - id: with-care
+    bundles: {name: [careful]}
+    requesters: [engineers]
+    decision: require
+    chain: with-care
+  - id: lonely
+    bundles: {name: [lonely]}
+    requesters: [engineers]
+    decision: require
+    chain: anna-alone
   - id: by-a-lead
     bundles: {name: [read, refund]}
     requesters: [engineers]

@@ -35,7 +35,13 @@ async def test_one_line_is_enough_to_ask(town):
     anna, ben = town.people("Anna", "Ben")
     card = await asked(anna, "read 20m", "to look at bill 4711", seen_by=ben)
     assert "20m" in card.plain()
-    assert card.buttons() == {"approve": "Approve", "deny": "Deny"}
+    assert card.buttons() == {
+        "approve": "Approve",
+        "narrow": "Approve with changes",
+        "deny": "Deny",
+        "question": "Ask a question",
+        "details": "Details",
+    }
     await answered(anna, id_of(card), channel="general")
     await anna.sees("Recorded", channel=DIRECT)
     await told(ben, card, "Anna asked for")

@@ -136,8 +136,8 @@ async def test_a_click_that_names_another_request_approves_that_one_only_as_it_w
     mixed = value_of(two, "approve")[:14] + value_of(one, "approve")[14:]
     await ben.clicks("approve", one, stale=mixed)
     await answered(ben, "shows something else than was asked")
-    assert {"approve", "deny"} == set((await ben.now(one)).buttons())
-    assert {"approve", "deny"} == set((await ben.now(two)).buttons())
+    assert {"approve", "deny"} <= set((await ben.now(one)).buttons())
+    assert {"approve", "deny"} <= set((await ben.now(two)).buttons())
 
 
 async def test_a_button_with_a_made_up_value_belongs_to_nothing(town):

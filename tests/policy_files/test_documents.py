@@ -286,11 +286,90 @@ def test_a_group_that_is_wrong_is_refused_at_the_place(tmp_path, entry, problem)
         ),
         (
             "{stages: [{name: a, approvers: [leads], escalate: []}]}",
-            "3:53: chains.one-lead.stages[0].escalate: 'escalate' is not supported yet",
+            "3:63: chains.one-lead.stages[0].escalate: must not be empty",
         ),
         (
-            "{stages: [{name: a, approvers: [leads], at_least: {leads: 1}}]}",
-            "3:53: chains.one-lead.stages[0].at_least: 'at_least' is not supported yet",
+            "{stages: [{name: a, approvers: [leads], when: []}]}",
+            "3:53: chains.one-lead.stages[0].when: 'when' is not supported yet",
+        ),
+        (
+            "{stages: [{name: a, approvers: [leads], at_least: {leads: 0}}]}",
+            "3:71: chains.one-lead.stages[0].at_least.leads: must be 1 or more, not 0",
+        ),
+        (
+            "{stages: [{name: a, approvers: [leads], at_least: {engineers: 1}}]}",
+            "3:63: chains.one-lead.stages[0].at_least: 'engineers' is not among the approvers",
+        ),
+        (
+            "{stages: [{name: a, approvers: [leads], at_least: {leads: 2}}]}",
+            "3:63: chains.one-lead.stages[0].at_least: asks for 2 people, and the quorum is 1",
+        ),
+        (
+            "{stages: [{name: a, approvers: [leads], channel: deploys}]}",
+            (
+                "3:62: chains.one-lead.stages[0].channel: 'deploys' is not a channel: \"#name\" or"
+                " an id"
+            ),
+        ),
+        (
+            "{stages: [{name: a, approvers: [leads], remind: [10m, 10m]}]}",
+            "3:61: chains.one-lead.stages[0].remind: 10m must be later than 10m before it",
+        ),
+        (
+            "{stages: [{name: a, approvers: [leads], remind: [10]}]}",
+            (
+                "3:62: chains.one-lead.stages[0].remind[0]: 10 is not a duration; write 30m, 2h,"
+                " 1h30m or 7d"
+            ),
+        ),
+        (
+            "{stages: [{name: a, approvers: [leads], escalate: [{after: 1m}]}]}",
+            (
+                "3:64: chains.one-lead.stages[0].escalate[0]: an escalation needs `add_approvers`"
+                " or `notify`"
+            ),
+        ),
+        (
+            (
+                "{stages: [{name: a, approvers: [leads],"
+                ' escalate: [{after: 1m, stand_in_for: leads, notify: ["#a"]}]}]}'
+            ),
+            (
+                "3:64: chains.one-lead.stages[0].escalate[0]: `stand_in_for` needs"
+                " `add_approvers`: say who stands in"
+            ),
+        ),
+        (
+            (
+                "{stages: [{name: a, approvers: [leads],"
+                " escalate: [{after: 1m, stand_in_for: leads, add_approvers: [leads]}]}]}"
+            ),
+            "3:63: chains.one-lead.stages[0].escalate: 'leads' has no place in `at_least`",
+        ),
+        (
+            (
+                "{stages: [{name: a, approvers: [leads], escalate:"
+                " [{after: 2m, add_approvers: [leads]}, {after: 1m, add_approvers: [leads]}]}]}"
+            ),
+            "3:63: chains.one-lead.stages[0].escalate: 1m must be later than 2m before it",
+        ),
+        (
+            (
+                "{stages: [{name: a, approvers: [leads], escalate:"
+                " [{after: 2m, add_approvers: [leds]}]}]}"
+            ),
+            (
+                "3:92: chains.one-lead.stages[0].escalate[0].add_approvers[0]: there is no group"
+                " 'leds' (did you mean 'leads'?)"
+            ),
+        ),
+        (
+            "{stages: [{name: a, approvers: [leads], remind: [1h]}], expire_after: 1h}",
+            ("3:3: chains.one-lead: stage 'a' has `remind` at 1h, and the request ends after 1h"),
+        ),
+        (
+            "{stages: [{name: a, approvers: [leads]}], distinct: stage}",
+            "3:65: chains.one-lead.distinct: 'stage' is not allowed (there is chain)",
         ),
         (
             "{stages: [{name: a, aprovers: [leads], approvers: [leads]}]}",
@@ -300,8 +379,8 @@ def test_a_group_that_is_wrong_is_refused_at_the_place(tmp_path, entry, problem)
             ),
         ),
         (
-            "{stages: [{name: a, approvers: [leads]}], denials: 1}",
-            "3:55: chains.one-lead.denials: 'denials' is not supported yet",
+            "{stages: [{name: a, approvers: [leads]}], denials: 2}",
+            "3:64: chains.one-lead.denials: must be 1 or less, not 2",
         ),
     ],
 )

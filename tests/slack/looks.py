@@ -60,7 +60,12 @@ steps = st.one_of(
     acts, acts.map(lambda more: [(Approve(), BEN, 0.5), (Approve(), CLEO, 0.5), *more])
 )
 
-_OURS = re.compile(r"<@[UW][A-Z0-9]+>|<!date\^\d+\^\{date_short_pretty\} at \{time\}\|[-: \w]+>")
+CARD = "https://acme.slack.com/archives/C0ACCESS/p1"
+_OURS = re.compile(
+    r"<@[UW][A-Z0-9]+>|<!subteam\^S0TEAM>"
+    r"|<!date\^\d+\^\{date_short_pretty\} at \{time\}\|[-: \w]+>"
+    rf"|<{re.escape(CARD)}\|Open the card>"
+)
 _QUOTE = re.compile(r"^> ", re.MULTILINE)
 
 

@@ -16,6 +16,12 @@ from bot.core.request import Request, evolve, replay, shown_digest
 from bot.core.scopes import Delivery, Risk, ScopeText
 from bot.core.states import GrantState
 from bot.slack.answers import list_text, status_text
+from bot.slack.approver_forms import (
+    answer_form,
+    background_view,
+    changes_form,
+    question_form,
+)
 from bot.slack.buttons import (
     Action,
     button_value,
@@ -35,6 +41,7 @@ from bot.slack.modals import (
     token_modal,
 )
 from bot.slack.mrkdwn import ACCESSIBILITY_LABEL, Rendered
+from bot.usecases.background import Background
 from tests.builders import (
     ANNA,
     BEN,
@@ -95,6 +102,14 @@ def test_slack_takes_every_modal_of_every_history(first, script):
         view_must_fit(deny_form(snapshot))
         view_must_fit(details_form(snapshot))
         view_must_fit(token_modal(snapshot, TOKEN))
+        view_must_fit(changes_form(snapshot))
+        view_must_fit(question_form(snapshot))
+        for number in range(len(snapshot.questions)):
+            view_must_fit(answer_form(snapshot, number))
+        behind = Background(
+            request=snapshot, groups=("leads",), people=("UBEN",), earlier=[snapshot] * 5
+        )
+        view_must_fit(background_view(behind))
 
 
 @thorough
@@ -113,6 +128,8 @@ def test_buttons_are_there_only_while_they_work(first, script):
         pending, works = snapshot.waits_for is not None, snapshot.working_grant is not None
         assert (Action.DENY in shown) == pending
         assert (Action.REVOKE in shown) == works
+        assert ({Action.QUESTION, Action.DETAILS} <= shown) == pending
+        assert (Action.NARROW in shown) == (Action.APPROVE in shown)
         assert pending or Action.APPROVE not in shown
         assert works or not buttons(warning_dm(snapshot))
         assert (Action.CANCEL in buttons(outcome_dm(first, snapshot))) == pending
@@ -151,6 +168,13 @@ def test_every_event_has_a_line_but_granted_which_started_tells(first, script):
             assert len(line.blocks) == 1
 
 
+def without_calls(line):
+    """Return the texts of a line but for those whom it calls, which it does in time only."""
+    if line is None:
+        return None
+    return line.text, [text.partition("\n👉")[0] for text in parts(line.blocks, "mrkdwn")]
+
+
 @thorough
 @given(asks, steps)
 def test_a_line_stays_what_it_was_when_more_happens(first, script):
@@ -158,7 +182,8 @@ def test_a_line_stays_what_it_was_when_more_happens(first, script):
     request = Request(asked=first)
     for event in played.events[1:]:
         request = evolve(request, event)
-        assert thread_line(event, request) == thread_line(event, played.request)
+        then, now = thread_line(event, request), thread_line(event, played.request)
+        assert without_calls(then) == without_calls(now)
 
 
 @thorough
@@ -185,7 +210,7 @@ def text_of(shown):
 def test_a_card_tells_who_wants_what_why_how_long_and_who_must_agree():
     peers = Group(name="peers", users=frozenset({BEN.id}))
     two = Stage(name="lead", approvers=(Group(name="leads"), peers), quorum=2)
-    vote = e.Voted(request=REQUEST, at=T0, by=BEN, stage=0)
+    vote = e.Voted(request=REQUEST, at=T0, by=BEN, stage=0, groups=("leads",))
     told = text_of(request_card(a_request(vote, stages=(two,), ticket="INC-7", left_out=3)))
     for part in (
         "<@UANNA> asks for *Read billing* for *30m*",
@@ -242,7 +267,7 @@ def test_a_hundred_long_scopes_cannot_be_approved_before_all_were_seen():
     request = a_request(scopes=many)
     card = request_card(request)
     must_fit(card)
-    assert buttons(card) == [Action.SHOW_ALL, Action.DENY]
+    assert buttons(card) == [Action.SHOW_ALL, Action.DENY, Action.QUESTION, Action.DETAILS]
     view = details_form(request)
     view_must_fit(view)
     assert view["submit"]["text"] == "Approve"
@@ -379,7 +404,10 @@ def test_the_requester_is_told_every_outcome():
         e.Revoked(**by, by=api, reason="by the API's owner"): "`billing-api` ended",
     }
     for event, part in told.items():
-        assert part in outcome_dm(event, a_request()).text
+        shown = outcome_dm(event, a_request())
+        assert part in shown.text
+        again = [Action.ASK_AGAIN] if not isinstance(event, e.Approved) else []
+        assert buttons(shown) == again
     asked = requested()
     recorded = outcome_dm(asked, Request(asked=asked))
     assert buttons(recorded) == [Action.CANCEL]

@@ -12,7 +12,18 @@ from redis.asyncio import Redis
 from bot.core import events as e
 from bot.core.identity import Actor, RequestId, person
 from bot.core.moves import Approve
-from bot.core.policy import Chain, Group, Guardrail, Policy, Rule, Selector, Stage, Verdict
+from bot.core.policy import (
+    Chain,
+    Escalation,
+    Group,
+    Guardrail,
+    Policy,
+    Rule,
+    Selector,
+    Share,
+    Stage,
+    Verdict,
+)
 from bot.core.request import Request
 from bot.core.scopes import Bundle, Delivery, Limits, ScopeText, TicketRule
 from bot.core.states import Timer
@@ -28,6 +39,7 @@ from bot.store.memory import (
     MemoryTokenIndex,
 )
 from bot.store.redis import RedisStore
+from bot.usecases.background import Backgrounds
 from bot.usecases.desk import Desk, Stores
 from bot.usecases.gate import Gate
 from bot.usecases.ports import (
@@ -66,6 +78,18 @@ LEAD = Stage(name="lead", approvers=(LEADS,))
 TWO_LEADS = Stage(name="leads", approvers=(LEADS,), quorum=2)
 GUARD = Stage(name="security", approvers=(SECURITY,))
 
+# One of two must be of the owners; security stands in for them after ten minutes.
+PEERS = Stage(
+    name="peers",
+    approvers=(LEADS, OWNERS),
+    quorum=2,
+    at_least=(Share("owners", 1),),
+    remind=(timedelta(minutes=3), timedelta(minutes=8)),
+    escalate=(
+        Escalation(after=timedelta(minutes=10), add_approvers=(SECURITY,), stand_in_for="owners"),
+    ),
+)
+
 STANDINGS = {
     **{who.id: Standing.MEMBER for who in PEOPLE},
     GUS.id: Standing.GUEST,
@@ -103,6 +127,7 @@ SHELF: Mapping[str, tuple[Bundle, tuple[Rule, ...]]] = {
         (a_bundle("read"), BY_LEAD),
         (a_bundle("two"), a_rule(Verdict.REQUIRE, TWO_LEADS)),
         (a_bundle("staged"), a_rule(Verdict.REQUIRE, LEAD, GUARD)),
+        (a_bundle("careful"), a_rule(Verdict.REQUIRE, PEERS, GUARD)),
         (a_bundle("auto"), AT_ONCE),
         (a_bundle("secret", delivery=Delivery.REVEAL), AT_ONCE),
         (a_bundle("twice", limits=Limits(per_user_per_day=2)), AT_ONCE),
@@ -186,6 +211,9 @@ class Bot:
             listings=self.listings,
             policy=lambda: self.policy,
         )
+        self.backgrounds = Backgrounds(
+            self.requests, self.gate, listings=self.listings, policy=lambda: self.policy
+        )
         self.shows = Shows(
             self.requests,
             self.messenger,
@@ -194,7 +222,7 @@ class Bot:
             mint=self.desk.mint,
             clock=self.clock,
         )
-        self.timers = Timers(self.desk)
+        self.timers = Timers(self.desk, self.gate, policy=lambda: self.policy)
         self.tokens = Tokens(self.index, self.signer, self.clock, self.requests)
         self.safety, self.messages = self.worker(Queue.SAFETY), self.worker(Queue.MESSAGES)
         self.deliveries = 0

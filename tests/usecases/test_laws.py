@@ -13,7 +13,18 @@ from redis.asyncio import Redis
 
 from bot.core.errors import BotError, OutcomeUnknown, Refused, Unavailable
 from bot.core.identity import RequestId
-from bot.core.moves import Approve, Cancel, Deny, Move, Reveal, Revoke, Scrub
+from bot.core.moves import (
+    Answer,
+    Approve,
+    Cancel,
+    Deny,
+    Move,
+    Narrow,
+    Question,
+    Reveal,
+    Revoke,
+    Scrub,
+)
 from bot.core.states import Timer
 from bot.store.memory import MemoryLedger, MemoryStore
 from bot.usecases.ports import Commit, Committed, Job, JobId, Standing
@@ -24,8 +35,17 @@ from tests.usecases.laws import check, in_redis, in_store
 
 LEADS = (BEN, CLEO, DAN)
 PEOPLE = (ANNA, BEN, CLEO, DAN, EVA)
-MOVES: tuple[Move, ...] = (Approve(), Deny("no"), Cancel(), Reveal(), Revoke("over"))
-BUNDLES = ("read", "two", "staged", "auto", "secret", "twice", "scarce", "rare", "never")
+MOVES: tuple[Move, ...] = (
+    Approve(),
+    Narrow("", ("invoices:read",), timedelta(minutes=1)),
+    Question("why?"),
+    Answer(0, "because"),
+    Deny("no"),
+    Cancel(),
+    Reveal(),
+    Revoke("over"),
+)
+BUNDLES = ("read", "two", "staged", "careful", "auto", "secret", "twice", "scarce", "rare", "never")
 MOSTLY_MEMBERS = (Standing.MEMBER, Standing.MEMBER, Standing.DEACTIVATED)
 
 
