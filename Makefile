@@ -34,7 +34,8 @@ format: $(STAMP)  ## Format the code and mend what lint can mend
 	$(BIN)/ruff format .
 
 test: check  ## Checks and all tests that need Python alone
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto -m "not system and not drill"
+	$(BIN)/python -m pytest -m drill
 	@echo "make test-system runs the tests that need more than Python (Chromium)."
 
 test-system: $(STAMP)  ## Tests that need other programs; fails where one is missing

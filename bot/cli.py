@@ -14,7 +14,7 @@ from typing import Any, Final
 import click
 import yaml
 
-from bot.config import read_settings
+from bot.config import SECRETS, read_settings
 from bot.core.errors import BotError
 from bot.demo import play_demo, play_story
 from bot.keyring import make_key
@@ -72,6 +72,8 @@ def serve(role: str, *, embedded: bool) -> None:
     except BotError as problem:
         _fail(problem)
         return
+    for name in SECRETS:  # from here on they are in `settings` only, and in no dump of a process
+        os.environ.pop(name, None)
     configure_logging(settings.log_level, sys.stderr)
     _run(serve_forever(settings, Role(role), embedded=state))
 

@@ -10,6 +10,9 @@ from urllib.parse import urlsplit
 from bot.core.errors import Misconfigured
 from bot.usecases.secret import Secret
 
+# Variables whose values are secrets.
+SECRETS: Final = ("SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET", "SLACK_APP_TOKEN", "REDIS_URL")
+
 SLACK_API: Final = "https://slack.com/api/"
 LEVELS: Final = ("debug", "info", "warning", "error")
 _LOCAL: Final = ("127.0.0.1", "localhost", "::1")

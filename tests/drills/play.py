@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 # Somebody who sees nothing happen presses again after about a second.
 AGAIN_S = 1.2
-PATIENCE_S = 40.0
+PATIENCE_S = 60.0
 TRIES = 3
 
 

@@ -26,7 +26,7 @@ from tests.drills.verdict import what_is_wrong
 
 KILLS = 16  # in one run, more or less
 FEW_KILLS = 3  # where a point was missed: other deaths had changed the story
-AT_ONCE = 26  # runs at once: most of their time they wait
+AT_ONCE = 13  # runs at once: most of their time they wait
 APART_S = 1.0  # between their starts
 
 # Nobody dies here.
@@ -90,7 +90,8 @@ def _apart(points: Sequence[Point], kills: int) -> list[Sequence[Point]]:
     return [points[number::plans] for number in range(plans)]
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.drill
+@pytest.mark.timeout(900)
 async def test_wherever_the_bot_dies_the_story_ends_as_if_it_had_not(tmp_path):
     make_key(tmp_path / "keys", name="first")
     alive = await _run(tmp_path / "alive", tmp_path / "keys", BRISK)
