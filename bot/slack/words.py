@@ -102,6 +102,8 @@ def _everybody_in(group: Group, *, without: str) -> Iterator[str]:
         yield mention_all(group.usergroup)
     for user in sorted(group.users - {without}):
         yield mention_user(user)
+    for part in group.any_of:
+        yield from _everybody_in(part, without=without)
 
 
 def mentions(each: Iterable[str]) -> str:

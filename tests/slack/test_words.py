@@ -3,9 +3,10 @@ from datetime import timedelta
 from bot.core import events as e
 from bot.core.grant import token_spec
 from bot.core.identity import RequestId
+from bot.core.policy import Group, Stage
 from bot.core.request import Request
-from bot.slack.words import token_at
-from tests.builders import BEN, REQUEST, SIGNING, T0, a_request, granted, requested
+from bot.slack.words import called, token_at
+from tests.builders import ANNA, BEN, REQUEST, SIGNING, T0, a_request, granted, requested
 
 END = T0 + timedelta(minutes=30)
 
@@ -38,3 +39,12 @@ def test_what_happened_before_the_first_token_is_about_that_one():
     grant = prolonged(at=T0 + timedelta(minutes=24)).grant
 
     assert token_at(grant, T0) == grant.tokens[0]
+
+
+def test_everybody_in_a_union_is_called_but_not_who_asked():
+    sre = Group(name="sre", usergroup="S0SRE")
+    leads = Group(name="leads", users=frozenset({ANNA.id, BEN.id}))
+    either = Group(name="either", any_of=(leads, sre))
+    request = a_request(stages=(Stage(name="peers", approvers=(either,)),))
+
+    assert set(called(request).split()) == {f"<@{BEN.id}>", "<!subteam^S0SRE>"}
