@@ -177,11 +177,11 @@ class Parts:
 
 def build(on: Ground, home: Home) -> Parts:
     """Return the bot, built but not running."""
-    store, clock, metrics = on.store, on.clock, on.metrics
+    store, clock, after = on.store, on.clock, Tasks()
     directory = SlackDirectory(on.api, home, now=clock.now)
     messenger = SlackMessenger(on.api, directory)
     stores = Stores(
-        ledger=store.ledger, once=store.once, signer=on.keyring, clock=clock, metrics=metrics
+        ledger=store.ledger, once=store.once, signer=on.keyring, clock=clock, metrics=on.metrics
     )
 
     def shown(id_: RequestId) -> None:
@@ -190,16 +190,8 @@ def build(on: Ground, home: Home) -> Parts:
     def policy() -> Policy:
         return on.loaded.policy
 
-    desk = Desk(stores, issuer=on.settings.issuer, shown=shown)
-    gate = Gate(directory)
-    requests = Requests(
-        desk,
-        gate,
-        ledger=store.ledger,
-        listings=store.listings,
-        policy=policy,
-    )
-    timers = Timers(desk, gate, policy=policy)
+    desk, gate = Desk(stores, issuer=on.settings.issuer, shown=shown), Gate(directory)
+    requests = Requests(desk, gate, ledger=store.ledger, listings=store.listings, policy=policy)
     shows = Shows(
         requests,
         messenger,
@@ -208,26 +200,21 @@ def build(on: Ground, home: Home) -> Parts:
         mint=desk.mint,
         clock=clock,
     )
-    handlers: dict[str, Handler] = {SHOW: shows, **dict.fromkeys(Timer, timers)}
+    handlers: dict[str, Handler] = {
+        SHOW: shows,
+        **dict.fromkeys(Timer, Timers(desk, gate, policy=policy)),
+    }
     safety, messages = (
-        Worker(queue, store.jobs, handlers, clock=clock, metrics=metrics)
+        Worker(queue, store.jobs, handlers, clock=clock, metrics=on.metrics)
         for queue in (Queue.SAFETY, Queue.MESSAGES)
     )
-    after = Tasks()
-    listeners = Listeners(
-        commands=Commands(requests, api=on.api),
-        clicks=Clicks(
-            requests,
-            api=on.api,
-            messenger=messenger,
-            receipts=store.receipts,
-            backgrounds=Backgrounds(requests, gate, listings=store.listings, policy=policy),
-        ),
-        submissions=Submissions(requests),
+    backgrounds = Backgrounds(requests, gate, listings=store.listings, policy=policy)
+    clicks = Clicks(
+        requests,
         api=on.api,
-        directory=directory,
-        metrics=metrics,
-        after=after,
+        messenger=messenger,
+        receipts=store.receipts,
+        backgrounds=backgrounds,
     )
     return Parts(
         home=home,
@@ -235,6 +222,21 @@ def build(on: Ground, home: Home) -> Parts:
         requests=requests,
         workers=(safety, messages),
         tokens=Tokens(store.tokens, on.keyring, clock, requests),
-        listeners=listeners,
+        listeners=_front(on, requests, clicks, directory, after),
+        after=after,
+    )
+
+
+def _front(
+    on: Ground, requests: Requests, clicks: Clicks, directory: SlackDirectory, after: Tasks
+) -> Listeners:
+    """Return what everything that Slack sends comes to."""
+    return Listeners(
+        commands=Commands(requests, api=on.api),
+        clicks=clicks,
+        submissions=Submissions(requests),
+        api=on.api,
+        directory=directory,
+        metrics=on.metrics,
         after=after,
     )
