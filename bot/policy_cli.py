@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -72,9 +72,12 @@ class _Time(click.ParamType[datetime]):
             self.fail(f"{value!r} is not a time; write 2026-11-23T10:00:00+01:00")
         if at.tzinfo is None:
             self.fail(f"{value!r} has no zone; write 2026-11-23T10:00:00+01:00")
+        if not MINYEAR < at.year < MAXYEAR:  # other zones need a day more on both sides
+            self.fail(f"{value!r} is out of range")
         return at
 
 
+_COUNT: Final = click.IntRange(min=0)
 _at = click.option("--at", type=_Time(), help="When it is asked; left out, now.")
 _duration = click.option("--duration", type=_Length(), help="Left out, the bundle's default.")
 
@@ -138,9 +141,9 @@ def _tell_trials(trials: Sequence[Trial], never: Sequence[str], *, total: int) -
 @click.option("--reason", default="", help="What they write as their reason.")
 @click.option("--ticket", default="", help="The ticket that they name.")
 @_at
-@click.option("--active-grants", type=int, default=0, help="Their grants that work now.")
-@click.option("--requests-today", type=int, default=0, help="Their requests of 24 hours.")
-@click.option("--auto-today", type=int, default=0, help="Of these, approved by policy itself.")
+@click.option("--active-grants", type=_COUNT, default=0, help="Their grants that work now.")
+@click.option("--requests-today", type=_COUNT, default=0, help="Their requests of 24 hours.")
+@click.option("--auto-today", type=_COUNT, default=0, help="Of these, approved by policy itself.")
 @_as_json
 def explain(bundle: str, *, folder: Path, as_json: bool, **given: Any) -> None:
     """Say what somebody who asks for BUNDLE would get, and how every rule fares."""

@@ -184,3 +184,15 @@ def test_every_shipped_file_names_the_schema_for_editors():
 def test_the_schema_is_written_where_editors_look(tmp_path):
     assert jit("schema", tmp_path, "--write").exit_code == 0
     assert (tmp_path / ".schema/policy.schema.json").read_text() == schema_text()
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
+def test_a_time_at_the_edge_of_the_calendar_is_refused_with_a_sentence(at):
+    found = jit("explain", "deploy-production", "--policies", SHIPPED, "--at", at)
+    assert found.exit_code == 2
+    assert "out of range" in found.output
+
+
+def test_a_count_below_nothing_is_refused():
+    words = ("--policies", SHIPPED, "--active-grants", "-5")
+    assert jit("explain", "deploy-production", *words).exit_code == 2

@@ -101,11 +101,6 @@ def _is_done(grant: Grant | None, move: GrantMove, by: Actor) -> bool:
             return False
 
 
-def _delivered(grant: Grant, jti: str) -> bool:
-    """Return whether nothing is left to deliver: it was, or a newer token took its place."""
-    return grant.token.jti != jti or grant.delivered_at is not None
-
-
 def _still_possible(request: Request, move: GrantMove, now: datetime) -> None:
     """Refuse what the state forbids whoever asks.
 

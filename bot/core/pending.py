@@ -33,8 +33,12 @@ QUESTIONS_AT_MOST: Final = 20
 def is_settled(request: Request, move: PendingMove, by: Actor) -> bool:
     """Return whether this actor's same move is in the history: a retry must read as done."""
     match move:
-        case Approve() | Narrow():
+        case Approve():
             return any(vote.by == by for vote in request.votes)
+        case Narrow(scopes=scopes, duration=duration):
+            stands = {text.scope for text in request.asked.scopes}, request.asked.duration
+            in_force = (set(scopes), duration) == stands
+            return in_force and any(vote.by == by for vote in request.votes)
         case Question(text):
             return any((each.by, each.text) == (by, tidy(text)) for each in request.questions)
         case Answer(number):

@@ -88,6 +88,15 @@ _ONLY_BOT: Final = (_is_the_bot, "only the bot does this")
 _ONLY_REQUESTER: Final = (_is_requester, "only the person who asked can do this")
 _ONLY_APPROVER: Final = (_approves_this_stage, "you are not an approver of this request now")
 
+
+def _has_not_voted(request: Request, by: Actor, _: Circumstances) -> bool:
+    return all(vote.by != by for vote in request.votes)
+
+
+_ONCE: Final = (
+    _has_not_voted,
+    "you have approved this already; ask a colleague to leave something out, or deny it",
+)
 _APPROVING: Final = (
     (_is_somebody_else, "you cannot approve your own request"),
     _ONLY_APPROVER,
@@ -97,7 +106,7 @@ _APPROVING: Final = (
 # Who may move what: every guard must hold; the text is what the person reads otherwise.
 MAY: Final[Mapping[type[Move], tuple[tuple[Guard, str], ...]]] = {
     Approve: _APPROVING,
-    Narrow: _APPROVING,
+    Narrow: (_ONCE, *_APPROVING),
     Question: ((_is_somebody_else, "this is your own request"), _ONLY_APPROVER),
     Answer: (_ONLY_REQUESTER,),
     Deny: ((_is_somebody_else, "cancel your own request instead"), _ONLY_APPROVER),

@@ -106,7 +106,10 @@ class Clicks:
             case Action.QUESTION:
                 return question_form(await self._may(id_, Question("?"), click))
             case Action.NARROW:
-                return changes_form(await self._may(id_, Approve(seen), click))
+                asked = (await self._requests.load(id_)).asked
+                whole = tuple(text.scope for text in asked.scopes)
+                less = Narrow(seen, whole, asked.duration)
+                return changes_form(await self._may(id_, less, click))
             case _:
                 return details_form(await self._may(id_, Approve(seen), click))
 

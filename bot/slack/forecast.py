@@ -46,7 +46,10 @@ def why_text(found: Explanation) -> Rendered:
     more = f"{counted(hidden, 'more line')} do not fit. " if hidden else ""
     missing = "" if found.ask.reason else "Rules that read your reason have seen none. "
     ask = f"Ask with `/jit request {bundle.name} {length} why…`"
-    return Rendered(words.bare(head), [section(head), *lines, context(f"{more}{missing}{ask}")])
+    return Rendered(
+        words.bare(head),
+        [section(head), *lines, context(f"{more}{missing}Limits are counted when you ask. {ask}")],
+    )
 
 
 def _verdict(found: Explanation) -> str:

@@ -18,7 +18,7 @@ from bot.slack.direct import outcome_dm, token_dm, warning_dm
 from bot.slack.directory import SlackDirectory
 from bot.slack.lines import thread_line
 from bot.slack.mrkdwn import Rendered
-from bot.slack.notices import notices
+from bot.slack.notices import Notice, notices
 from bot.usecases.ports import Receipt, Story
 from bot.usecases.shows import token_message
 
@@ -143,14 +143,32 @@ class SlackMessenger:
         card = known.get(CARD)
         if card is None:
             return
+        wrong: Unavailable | None = None
         for notice in notices(story, self._directory.link_to(card.channel, card.ts)):
             stands = known.get(notice.name)
             if stands is None and notice.is_over:
                 continue
-            message = _Message(name=notice.name, shown=notice.shown)
-            where = await self._where(stands, notice.channel)
-            async for receipt in self._stands(message, where, stands):
-                yield receipt
+            try:
+                async for receipt in self._notice(notice, stands):
+                    yield receipt
+            except Unavailable as problem:  # the others are told all the same
+                wrong = wrong or problem
+        if wrong is not None:
+            raise wrong
+
+    async def _notice(
+        self, notice: Notice, stands: Receipt | None
+    ) -> AsyncGenerator[Receipt, None]:
+        if stands is None:
+            # It was looked at when this was asked for, and may be shared or archived since then.
+            problem = await self._directory.channel_problem(notice.channel)
+            if problem:
+                log.warning("notice.not_posted", name=notice.name, why=problem)
+                return
+        message = _Message(name=notice.name, shown=notice.shown)
+        where = await self._where(stands, notice.channel)
+        async for receipt in self._stands(message, where, stands):
+            yield receipt
 
     async def _stands(
         self, message: _Message, where: str, stands: Receipt | None

@@ -217,13 +217,19 @@ class RedisListings:
         self._server = server
 
     async def of_person(self, who: Actor, *, limit: int = 20) -> Sequence[Request]:
-        """See `Listings.of_person`."""
-        key = self._server.key
-        ids = await self._server.read("ZREVRANGE", key("ix", "by", str(who)), 0, limit - 1)
-        stored = await self._server.read_all(
-            [("HGET", key("req", id_.decode()), "d") for id_ in ids]
-        )
-        return [read_record(Request, record) for record in stored if record is not None]
+        """See `Listings.of_person`; those that were kept long enough may stand in the index yet."""
+        key, found, first = self._server.key, list[Request](), 0
+        while len(found) < limit:
+            last = first + limit - 1
+            ids = await self._server.read("ZREVRANGE", key("ix", "by", str(who)), first, last)
+            stored = await self._server.read_all(
+                [("HGET", key("req", id_.decode()), "d") for id_ in ids]
+            )
+            found += [read_record(Request, record) for record in stored if record is not None]
+            if len(ids) < limit:
+                break
+            first += limit
+        return found[:limit]
 
     async def count_live(self) -> int:
         """See `Listings.count_live`."""

@@ -1,6 +1,6 @@
 """What a decision must know: looked up only so far as the policy reads it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -33,12 +33,13 @@ class FactFinder:
         policy: Policy,
         *,
         now: datetime,
-        besides: RequestId | None = None,
+        besides: Collection[RequestId | None] = (),
     ) -> Facts:
         """Return what `policy` must know of `who` to decide about `bundle`.
 
         Args:
-            besides: The request that is decided on; it is not counted.
+            besides: What is not counted: the request that is decided on, and the one whose grant
+                it would prolong.
 
         Raises:
             Unavailable: Something could not be looked up.
@@ -47,7 +48,7 @@ class FactFinder:
         wants_live, wants_today = "user.active_grants" in read, "user.requests_today" in read
         since = datetime.min.replace(tzinfo=UTC) if wants_live else now - DAY
         found = await self._requests(who, since) if wants_live or wants_today else ()
-        requests = None if found is None else [each for each in found if each.id != besides]
+        requests = None if found is None else [each for each in found if each.id not in besides]
         return Facts(
             now=now,
             groups=await self._gate.groups_asking(who, bundle, policy),

@@ -63,11 +63,23 @@ class Gate:
     async def groups_acting(self, who: Actor, request: Request, policy: Policy) -> frozenset[str]:
         """Return which of the groups with a say in `request` `who` is in now.
 
-        Today's policy says who is in a group; a group that it no longer has is empty.
+        Today's policy says who is in a group; a group that it no longer has is empty. One that
+        cannot be read gives nobody a say, and takes it from nobody who has it by another.
+
+        Raises:
+            Unavailable: A group cannot be read, and `who` is in none of the others.
         """
         if who == request.requester:
             return frozenset()  # the requester has no say, whatever the groups
-        return await self._directory.groups_of(who, _with_a_say(request, policy))
+        told = await asyncio.gather(
+            *(self._directory.groups_of(who, [each]) for each in _with_a_say(request, policy)),
+            return_exceptions=True,
+        )
+        known = frozenset[str]().union(*(each for each in told if isinstance(each, frozenset)))
+        wrong = next((each for each in told if isinstance(each, BaseException)), None)
+        if wrong is not None and not (known and isinstance(wrong, Unavailable)):
+            raise wrong
+        return known
 
     async def completable(self, decision: NeedApproval, ask: Ask) -> Decision:
         """Return `decision`, or a no where nobody could complete its chain for who asks.

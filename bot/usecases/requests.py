@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import reduce
 
 from bot.core import events as e
@@ -101,7 +102,10 @@ class Requests:
             bundle, by=by, duration=wish.duration, reason=wish.reason, ticket=wish.ticket
         )
         now = self._desk.circumstances().now
-        return explained(ask, policy, await self._facts.about(by, bundle.name, policy, now=now))
+        found = explained(ask, policy, await self._facts.about(by, bundle.name, policy, now=now))
+        if isinstance(found.decision, NeedApproval):
+            return replace(found, decision=await self._gate.completable(found.decision, ask))
+        return found
 
     async def extend(self, id_: RequestId, *, by: Actor, delivery: str, token: str = "") -> Outcome:
         """Ask for more time for the grant of `id_`: a new request, decided by today's policy.
@@ -145,7 +149,10 @@ class Requests:
     ) -> Outcome:
         await self._gate.channels_must_do(ask.bundle)
         case = self._desk.circumstances()
-        facts = await self._facts.about(ask.by, ask.bundle.name, policy, now=case.now)
+        besides = (prolongs.id,) if prolongs is not None else ()
+        facts = await self._facts.about(
+            ask.by, ask.bundle.name, policy, now=case.now, besides=besides
+        )
         decision = decide_ask(ask, policy, facts)
         if isinstance(decision, Allow):
             await self._gate.admit(ask.by, fresh=True)
@@ -226,7 +233,7 @@ class Requests:
         await self._gate.admit_requester(request)
         policy, asked = self.policy, reduce(evolve, events, request).asked
         facts = await self._facts.about(
-            asked.by, asked.bundle, policy, now=events[0].at, besides=asked.request
+            asked.by, asked.bundle, policy, now=events[0].at, besides=(asked.request, asked.extends)
         )
         why = why_no_more(asked, policy, facts)
         if why is None and asked.extends is not None:

@@ -488,6 +488,17 @@ def test_a_yes_to_less_leaves_just_that_and_earlier_votes_still_count():
     assert shown_digest(request.asked) != before
 
 
+def test_who_has_approved_all_of_it_cannot_approve_less_afterwards_and_is_told():
+    request = decided(Request(asked=asked(stages=(TWO,))), Approve(), BEN)
+    with pytest.raises(NotAllowed, match="approved this already"):
+        decide(request, LESS, by=BEN, case=case(2, BEN))
+
+
+def test_the_same_yes_to_less_again_reads_as_done():
+    request = decided(Request(asked=asked(stages=(TWO,))), LESS, BEN)
+    assert decide(request, LESS, by=BEN, case=case(2, BEN)) == ()
+
+
 def test_what_was_read_before_a_narrowing_approves_nothing_after_it():
     first = Request(asked=asked(stages=(TWO,)))
     old = shown_digest(first.asked)

@@ -1,10 +1,12 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import aiohttp
 import pytest
 
 from bot.core import events as e
 from bot.core.errors import Busy, Unavailable
+from bot.core.identity import BOT
+from bot.core.policy import Escalation, Stage
 from bot.core.request import replay
 from bot.sandbox.client import Acme
 from bot.slack.api import SlackApi
@@ -12,7 +14,7 @@ from bot.slack.directory import SlackDirectory, find_home
 from bot.slack.messenger import CARD, LINES, LINES_AT_ONCE, SlackMessenger
 from bot.telemetry import MemoryMetrics
 from bot.usecases.secret import Secret
-from tests.builders import REQUEST, T0, requested
+from tests.builders import LEADS, REQUEST, T0, requested
 from tests.contracts.messenger_contract import (
     ANNA,
     ASKED,
@@ -182,3 +184,35 @@ async def test_a_message_with_a_token_does_not_tell_it_in_its_notification(room,
     message = sandbox.workspace.message(stands.channel, stands.ts)
     assert TOKEN in str(message.blocks)
     assert TOKEN not in message.text
+
+
+def announcing(*channels):
+    """Return a story whose first stage is escalated to `channels`."""
+    step = Escalation(after=timedelta(minutes=5), notify=channels)
+    stages = (Stage(name="lead", approvers=(LEADS,), escalate=(step,)),)
+    asked = requested(by=ANNA, channel="#access-requests", stages=stages)
+    escalated = e.Escalated(request=REQUEST, at=T0, by=BOT, stage=0, number=0)
+    return a_story(asked, escalated)
+
+
+async def shown(messenger, story):
+    """Show `story` as if for the first time."""
+    async for _ in messenger.show(story, {}):
+        pass
+
+
+async def test_a_notice_goes_to_no_channel_that_is_shared_with_another_company(slack):
+    _, acme, messenger = slack
+    await shown(messenger, announcing("#partners", "#general"))
+    posted = {call["args"]["channel"] for call in await acme.calls("chat.postMessage")}
+    assert "C0PARTNERS" not in posted
+    assert "C0GENERAL" in posted
+
+
+async def test_a_channel_that_fails_keeps_no_other_notice_back(slack):
+    _, acme, messenger = slack
+    await acme.fails("conversations.info", status=500, times=2)
+    with pytest.raises(Unavailable):
+        await shown(messenger, announcing("C0DEPLOY", "#general"))
+    posted = {call["args"]["channel"] for call in await acme.calls("chat.postMessage")}
+    assert "C0GENERAL" in posted

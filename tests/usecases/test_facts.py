@@ -84,6 +84,14 @@ async def test_live_grants_are_counted(bot: Bot, listings: CountingListings) -> 
     assert listings.asked == 5
 
 
+async def test_a_grant_does_not_stand_in_the_way_of_its_own_extension(bot: Bot) -> None:
+    bot.policy = conditioned("user.active_grants == 0")
+    first = await bot.ask()
+    await bot.wait(timedelta(minutes=24))
+    extended = await bot.requests.extend(first.id, by=ANNA, delivery=bot.delivery())
+    assert extended.request.state is RequestState.APPROVED
+
+
 async def test_a_grant_past_its_end_counts_no_more_even_if_no_timer_ran(bot: Bot) -> None:
     bot.policy = conditioned("user.active_grants == 0")
     await bot.ask()

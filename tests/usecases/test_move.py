@@ -168,8 +168,16 @@ async def test_the_requester_needs_no_group_to_take_it_back(bot: Bot) -> None:
     request = await bot.ask("staged")
     bot.directory.usergroups.clear()
     await bot.move(request, Cancel(), by=ANNA)
+    assert (await bot.now(request)).state is RequestState.CANCELLED
+
+
+async def test_a_group_that_cannot_be_read_takes_nobodys_say_and_gives_none(bot: Bot) -> None:
+    request = await bot.ask("staged")
+    bot.directory.usergroups.clear()
     with pytest.raises(Unavailable):
-        await bot.move(await bot.ask("staged"), Deny("no"), by=BEN)
+        await bot.move(request, Deny("no"), by=EVA)
+    await bot.move(request, Deny("no"), by=BEN)
+    assert (await bot.now(request)).state is RequestState.DENIED
 
 
 async def test_whether_one_may_is_told_without_doing_it(bot: Bot) -> None:
