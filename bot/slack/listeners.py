@@ -11,6 +11,7 @@ from http import HTTPStatus
 from time import perf_counter
 from typing import Any, Final, TypeVar
 
+import orjson
 import structlog
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
@@ -30,6 +31,7 @@ from bot.slack.typed import Commands
 from bot.usecases.ports import Metrics
 from bot.usecases.secret import Secret
 from bot.usecases.tasks import Tasks
+from bot.usecases.telling import collect, stop
 
 log = structlog.get_logger()
 
@@ -146,6 +148,7 @@ class Listeners(AsyncMiddleware):
     async def _told(self, kind: str, by: Actor, work: Awaitable[T]) -> T:
         """Return what `work` does, in time; one log line tells how it went."""
         began, outcome = perf_counter(), "done"
+        facts, collecting = collect()
         try:
             async with asyncio.timeout(ANSWER_WITHIN_S):
                 return await work
@@ -160,14 +163,16 @@ class Listeners(AsyncMiddleware):
             log.exception("slack.fault", kind=kind, by=str(by))
             raise
         finally:
+            stop(collecting)
             self._metrics.count("jit_commands_total", command=kind, outcome=outcome)
             took_ms = round((perf_counter() - began) * 1000)
-            self._log.info("slack.handled", kind=kind, by=str(by), outcome=outcome, took_ms=took_ms)
+            told = {"by": str(by), "outcome": outcome, "took_ms": took_ms, "facts": facts}
+            self._log.info("slack.handled", kind=kind, **told)
 
 
 def _acknowledged(**told: Any) -> BoltResponse:
     """Return Slack's acknowledgement, with what it shows or does."""
-    return BoltResponse(status=HTTPStatus.OK, body=told or "")
+    return BoltResponse(status=HTTPStatus.OK, body=orjson.dumps(told).decode() if told else "")
 
 
 def make_bolt(listeners: Listeners, *, api: SlackApi, home: Home, token: Secret) -> AsyncApp:

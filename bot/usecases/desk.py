@@ -28,6 +28,7 @@ from bot.usecases.ports import (
     Once,
     Signer,
 )
+from bot.usecases.telling import tell
 from bot.usecases.tokens import Mint
 from bot.usecases.wishes import Outcome
 
@@ -74,7 +75,6 @@ class Desk:
         self._issuer = issuer
         self._shown = shown
         self.mint = Mint(stores.signer)
-        self._log = log.bind()  # bound once, as it tells of every fact
 
     def circumstances(
         self, groups: frozenset[str] = frozenset(), resources: frozenset[str] = frozenset()
@@ -185,7 +185,7 @@ class Desk:
         if committed is Committed.STORED:
             for event in change.events:
                 self._stores.metrics.count("jit_events_total", kind=e.WIRE[type(event)])
-                self._log.info(e.WIRE[type(event)], request=event.request, by=str(event.by))
+            tell(log, change.events)
 
     async def _steps(
         self, request: Request, events: tuple[e.Event, ...], *, by: Actor, case: Circumstances

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
+from contextvars import Context
 from typing import Any
 
 
@@ -15,8 +16,8 @@ class Tasks:
         return len(self._tasks)
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
-        """Begin `work`, which handles its own errors."""
-        task = asyncio.create_task(work)
+        """Begin `work`, which handles its own errors, and outlives what its caller is doing."""
+        task = asyncio.create_task(work, context=Context())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

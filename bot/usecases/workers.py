@@ -11,6 +11,7 @@ from bot.core.errors import BotError, Busy, Unavailable
 from bot.core.identity import RequestId
 from bot.usecases.ports import SHOW, Clock, Job, JobId, Jobs, Metrics, Queue
 from bot.usecases.shows import LEASE
+from bot.usecases.tasks import Tasks
 
 log = structlog.get_logger()
 
@@ -51,7 +52,7 @@ class Worker:
         self._metrics = metrics
         self._stopping = asyncio.Event()
         self._nudge = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
 
     async def run(self) -> None:
         """Work until `stop`; then finish what was begun."""
@@ -71,13 +72,12 @@ class Worker:
 
     async def drained(self) -> None:
         """Return when nothing that was begun is unfinished."""
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+        await self._tasks.drained()
 
     def soon(self, request: RequestId) -> None:
         """Show `request` at once if nobody else does; a worker will in any case."""
         if not self._stopping.is_set() and len(self._tasks) < AT_ONCE:
-            self._spawn(self._show_now(JobId(SHOW, request)))
+            self._tasks.spawn(self._show_now(JobId(SHOW, request)))
 
     async def _show_now(self, id_: JobId) -> None:
         try:
@@ -95,18 +95,13 @@ class Worker:
             return NAP_S
         claimed = await self._jobs.claim(self._queue, limit=room, lease=LEASE)
         for job in claimed:
-            self._spawn(self._do(job))
+            self._tasks.spawn(self._do(job))
         if claimed:
             return 0.0
         due = await self._jobs.next_due(self._queue)
         if due is None:
             return NAP_S
         return min(max((due - self._clock.now()).total_seconds(), 0.01), NAP_S)
-
-    def _spawn(self, work: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     async def _sleep(self, nap_s: float) -> None:
         try:
