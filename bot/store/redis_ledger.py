@@ -71,19 +71,14 @@ class RedisLedger:
         server = self._server
         sections = _Rows(server, change).sections()
         fixed = [server.key(name) for name in ("job", "lease", "log")]
+        keys = [*fixed, server.key("req", change.subject)]
         args: list[Word] = [change.id, "1" if only_ends(change) else "0"]
         for rows in sections:
             args.append(len(rows))
-            args += [word for row in rows for word in row[1:]]
-        status, *time = await server.run(
-            "commit",
-            keys=[
-                *fixed,
-                server.key("req", change.subject),
-                *(row[0] for rows in sections for row in rows),
-            ],
-            args=args,
-        )
+            for key, *words in rows:
+                keys.append(key)
+                args += words
+        status, *time = await server.run("commit", keys=keys, args=args)
         server.on_time(server_time(*time))
         return _committed(status)
 
@@ -129,6 +124,11 @@ class _Rows:
     def __init__(self, server: Server, change: Commit) -> None:
         self._key = server.key
         self._change = change
+        self._requests = [
+            (write.record, write.expected == 0)
+            for write in change.writes
+            if isinstance(write.record, Request)
+        ]
 
     def sections(self) -> list[list[Row]]:
         """Return the rows in the order of the script's header."""
@@ -159,23 +159,15 @@ class _Rows:
             listed,
             [
                 (self._key("ix", "by", str(request.requester)), NEWEST)
-                for request, is_new in self._requests()
+                for request, is_new in self._requests
                 if is_new
             ],
             [
                 (self._key(kind, request.id), milliseconds(KEEP))
-                for request, _ in self._requests()
+                for request, _ in self._requests
                 if request.is_over
                 for kind in ("req", "ev", "fx")
             ],
-        ]
-
-    def _requests(self) -> list[tuple[Request, bool]]:
-        """Return the requests that are written, each with whether it is new."""
-        return [
-            (write.record, write.expected == 0)
-            for write in self._change.writes
-            if isinstance(write.record, Request)
         ]
 
     def _snapshot(self, write: Write) -> str:
@@ -197,7 +189,7 @@ class _Rows:
         """Return the index entries to write and those to remove."""
         listed: list[Row] = []
         unlisted: list[Row] = []
-        for request, is_new in self._requests():
+        for request, is_new in self._requests:
             listing = listing_of(request)
             by = self._key("ix", "by", listing.by)
             listed.append((by, stamp_ms(listing.asked_at), listing.request))

@@ -108,6 +108,8 @@ class Gate:
 
     async def _members(self, groups: Sequence[Group]) -> Mapping[str, frozenset[str] | None]:
         """Return who is in each of `groups`; None where that cannot be read."""
+        if len(groups) == 1:  # most chains; a task for it would cost more than the look-up
+            return {groups[0].name: await self._members_of(groups[0])}
         found = await asyncio.gather(*(self._members_of(group) for group in groups))
         return {group.name: users for group, users in zip(groups, found, strict=True)}
 
