@@ -58,10 +58,20 @@ def read_button(value: str) -> tuple[RequestId, str]:
     Raises:
         NotFound: `value` was not made by `button_value`.
     """
-    found = _VALUE.fullmatch(value)
+    found = _parts(_VALUE, value)
+    return RequestId(found[1]), found[2]
+
+
+def _parts(made: re.Pattern[str], value: str) -> re.Match[str]:
+    """Return the parts of a button's value that has the form `made`.
+
+    Raises:
+        NotFound: It has another form.
+    """
+    found = made.fullmatch(value)
     if found is None:
         raise NotFound("this button belongs to nothing that I know", hint="see /jit list for yours")
-    return RequestId(found[1]), found[2]
+    return found
 
 
 def token_button_value(request: Request, number: int) -> str:
@@ -75,9 +85,7 @@ def read_token_button(value: str) -> tuple[RequestId, str]:
     Raises:
         NotFound: `value` was not made by `token_button_value`.
     """
-    found = _TOKEN_VALUE.fullmatch(value)
-    if found is None:
-        raise NotFound("this button belongs to nothing that I know", hint="see /jit list for yours")
+    found = _parts(_TOKEN_VALUE, value)
     return request_of(found[1]), value
 
 
@@ -92,9 +100,7 @@ def read_question(value: str) -> tuple[RequestId, int]:
     Raises:
         NotFound: `value` was not made by `question_value`.
     """
-    found = _QUESTION_VALUE.fullmatch(value)
-    if found is None:
-        raise NotFound("this button belongs to nothing that I know", hint="see /jit list for yours")
+    found = _parts(_QUESTION_VALUE, value)
     return RequestId(found[1]), int(found[2])
 
 

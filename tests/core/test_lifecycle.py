@@ -35,7 +35,7 @@ from bot.core.permission import MAY, Circumstances
 from bot.core.places import open_places, places_of, voters
 from bot.core.policy import Escalation, Group, Share, Stage
 from bot.core.request import Request, evolve, replay, shown_digest, timers
-from bot.core.scopes import Delivery, Risk, ScopeText
+from bot.core.scopes import Delivery
 from bot.core.states import (
     GRANT_NEXT,
     NOTES,
@@ -46,6 +46,7 @@ from bot.core.states import (
     Timer,
     is_terminal,
 )
+from tests.builders import requested
 
 T0 = datetime(2026, 3, 1, 9, tzinfo=UTC)
 SIGNING = Signing(issuer="https://jit.example", kid="kid-1")
@@ -72,31 +73,13 @@ def group(name: str) -> Group:
 
 
 def asked(**over: object) -> e.Requested:
-    plain = e.Requested(
-        request=RequestId("R-AAAAAAAAAAAA"),
-        at=T0,
-        by=ANNA,
-        bundle="billing-read",
-        title="Read billing",
-        risk=Risk.MEDIUM,
-        resource="https://billing.example",
-        delivery=Delivery.MESSAGE,
-        channel="#access",
-        owner="owners",
-        scopes=(ScopeText("invoices:read", "Read invoices"), ScopeText("refunds:read")),
-        left_out=1,
-        duration=timedelta(minutes=30),
-        longest=timedelta(hours=1),
-        active_total=None,
-        reason="incident 7",
-        ticket="",
-        rule="by-leads",
-        reasons=("rule by-leads says require",),
-        digest="d" * 64,
-        stages=(Stage(name="lead", approvers=(group("leads"),)),),
-        deadline=T0 + timedelta(minutes=60),
-    )
-    return replace(plain, **over)  # type: ignore[arg-type]
+    plain: dict[str, object] = {
+        "by": ANNA,
+        "left_out": 1,
+        "stages": (Stage(name="lead", approvers=(group("leads"),)),),
+        "deadline": T0 + timedelta(minutes=60),
+    }
+    return requested(**{**plain, **over})
 
 
 STANDS_IN = Escalation(
