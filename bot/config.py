@@ -1,26 +1,76 @@
 """Settings: the environment, read once into one frozen object; all problems listed at once."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 from bot.core.errors import Misconfigured
+from bot.core.policy import Policy
+from bot.core.scopes import Tracker
 from bot.usecases.secret import Secret
+from bot.usecases.tickets import unchecked
 
 # Variables whose values are secrets.
-SECRETS: Final = ("SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET", "SLACK_APP_TOKEN", "REDIS_URL")
+SECRETS: Final = (
+    "SLACK_BOT_TOKEN",
+    "SLACK_SIGNING_SECRET",
+    "SLACK_APP_TOKEN",
+    "REDIS_URL",
+    "JIT_JIRA_TOKEN",
+    "JIT_GITHUB_TOKEN",
+    "JIT_TICKET_TOKEN",
+)
+
+# What must be set before a policy can name a tracker.
+NEEDED_FOR: Final[Mapping[Tracker, tuple[str, ...]]] = {
+    Tracker.JIRA: ("JIT_JIRA_URL", "JIT_JIRA_USER", "JIT_JIRA_TOKEN"),
+    Tracker.GITHUB: ("JIT_GITHUB_TOKEN",),
+    Tracker.URL: ("JIT_TICKET_URL",),
+}
 
 SLACK_API: Final = "https://slack.com/api/"
+GITHUB_API: Final = "https://api.github.com"
 LEVELS: Final = ("debug", "info", "warning", "error")
 _LOCAL: Final = ("127.0.0.1", "localhost", "::1")
 # Scheme, host, path: no query, no fragment, nothing that is not printable ASCII.
 _PLAIN: Final = re.compile(r"[a-z]+://[!-\"$->@-~]+")
 _PORT: Final = re.compile(r"[0-9]{1,5}")
+_SECONDS: Final = re.compile(r"[1-9][0-9]{0,5}")
+# Where the ticket goes in JIT_TICKET_URL.
+TICKET_PLACE: Final = "{ticket}"
 # What redis-py can connect to.
 _REDIS: Final = ("redis://", "rediss://", "unix://")
+
+
+_NONE: Final = Secret("")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackerSettings:
+    """Where tickets are looked up.
+
+    Attributes:
+        configured: The trackers that a policy may name.
+        jira_url, github_url: Without a slash at the end.
+        ticket_url, ticket_pages: Where a ticket is asked for, and where people read it; both with
+            TICKET_PLACE in them.
+        every: How often the ticket of a live grant is looked at.
+    """
+
+    configured: frozenset[Tracker] = frozenset()
+    jira_url: str = ""
+    jira_user: str = ""
+    jira_token: Secret = _NONE
+    github_url: str = GITHUB_API
+    github_token: Secret = _NONE
+    ticket_url: str = ""
+    ticket_pages: str = ""
+    ticket_token: Secret = _NONE
+    every: timedelta = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +84,7 @@ class Settings:
         issuer: The tokens' `iss`: where this server is reached, without a trailing slash.
         resource: The audience of bundles that name none, exactly as it was given.
         keys: Folder of the signing keys, one PEM file each.
+        allow_private: Hosts that may have private addresses and speak plain HTTP.
     """
 
     bot_token: Secret
@@ -48,6 +99,8 @@ class Settings:
     host: str
     port: int
     log_level: str
+    allow_private: frozenset[str] = frozenset()
+    trackers: TrackerSettings = field(default_factory=TrackerSettings)
 
 
 class _Reader:
@@ -74,18 +127,53 @@ class _Reader:
             self.problems.append(f"{name} does not look right: it must begin with {begins}")
         return Secret(value)
 
-    def url(self, name: str, default: str) -> str:
+    def url(self, name: str, default: str, *, listed: Collection[str] = ()) -> str:
+        """Return a URL.
+
+        Args:
+            listed: Hosts that may speak plain HTTP, besides this machine.
+        """
         value = self.text(name, default)
+        self._check_url(name, value, listed)
+        return value
+
+    def service(self, name: str, default: str = "", *, listed: Collection[str]) -> str:
+        """Return a URL without a slash at its end; it may be empty."""
+        return (
+            self.url(name, default, listed=listed).rstrip("/") if self.text(name, default) else ""
+        )
+
+    def ticket_url(self, name: str, *, listed: Collection[str]) -> str:
+        """Return a URL with TICKET_PLACE in its path or query; it may be empty."""
+        value = self.text(name)
+        path, _, query = value.partition("?")
+        if value:
+            self._check_url(name, f"{path}{query}".replace(TICKET_PLACE, "0"), listed)
+        if (value and value.count(TICKET_PLACE) != 1) or TICKET_PLACE in (_host(path) or ""):
+            self.problems.append(f"{name} must have {TICKET_PLACE} in its path or query, once")
+        return value
+
+    def _check_url(self, name: str, value: str, listed: Collection[str]) -> None:
         host = _host(value)
         if host is None:
             self.problems.append(
                 f"{name} is not a URL of scheme, host and path; it has no query and no password"
             )
         elif not value.startswith("https://") and not (
-            value.startswith("http://") and host in _LOCAL
+            value.startswith("http://") and (host in _LOCAL or host in listed)
         ):
             self.problems.append(f"{name} must be an https URL (http only on this machine)")
-        return value
+
+    def names(self, name: str) -> frozenset[str]:
+        """Return the names in a list with commas, in lower case."""
+        return frozenset(each.strip().lower() for each in self.text(name).split(",")) - {""}
+
+    def seconds(self, name: str, default: timedelta) -> timedelta:
+        value = self.text(name, str(int(default.total_seconds())))
+        if not _SECONDS.fullmatch(value):
+            self.problems.append(f"{name} is not a number of seconds from 1 on: {value!r}")
+            return default
+        return timedelta(seconds=int(value))
 
     def port(self, name: str, default: int) -> int:
         value = self.text(name, str(default))
@@ -109,6 +197,49 @@ def _host(url: str) -> str | None:
     except ValueError:
         return None
     return host if "@" not in parts.netloc and _PLAIN.fullmatch(url) else None
+
+
+def read_trackers(env: Mapping[str, str]) -> TrackerSettings:
+    """Return where tickets are looked up, so far as that is set at all.
+
+    Raises:
+        Misconfigured: With every problem found.
+    """
+    read = _Reader(env)
+    found = _trackers(read)
+    if read.problems:
+        raise Misconfigured(*read.problems)
+    return found
+
+
+def _trackers(read: _Reader) -> TrackerSettings:
+    listed = read.names("JIT_ALLOW_PRIVATE")
+    found = frozenset(
+        tracker for tracker, names in NEEDED_FOR.items() if all(read.text(name) for name in names)
+    )
+    if read.text("JIT_JIRA_URL") and Tracker.JIRA not in found:
+        read.problems.append("JIT_JIRA_URL needs JIT_JIRA_USER and JIT_JIRA_TOKEN")
+    return TrackerSettings(
+        configured=found,
+        jira_url=read.service("JIT_JIRA_URL", listed=listed),
+        jira_user=read.text("JIT_JIRA_USER"),
+        jira_token=read.secret("JIT_JIRA_TOKEN", ""),
+        github_url=read.service("JIT_GITHUB_URL", GITHUB_API, listed=listed),
+        github_token=read.secret("JIT_GITHUB_TOKEN", ""),
+        ticket_url=read.ticket_url("JIT_TICKET_URL", listed=listed),
+        ticket_pages=read.ticket_url("JIT_TICKET_PAGES", listed=listed),
+        ticket_token=read.secret("JIT_TICKET_TOKEN", ""),
+        every=read.seconds("JIT_TICKET_EVERY_S", TrackerSettings().every),
+    )
+
+
+def missing_trackers(policy: Policy, trackers: TrackerSettings) -> tuple[str, ...]:
+    """Return a sentence for each bundle whose tickets could never be checked."""
+    return tuple(
+        f"the bundle {name} looks its tickets up in {tracker}: set "
+        + " and ".join(NEEDED_FOR[tracker])
+        for name, tracker in unchecked(policy, trackers.configured).items()
+    )
 
 
 def read_settings(env: Mapping[str, str], *, embedded: Path | None = None) -> Settings:
@@ -149,6 +280,8 @@ def read_settings(env: Mapping[str, str], *, embedded: Path | None = None) -> Se
         host=host,
         port=port,
         log_level=read.one_of("JIT_LOG", LEVELS, "info"),
+        allow_private=read.names("JIT_ALLOW_PRIVATE"),
+        trackers=_trackers(read),
     )
     if read.problems:
         raise Misconfigured(*read.problems)

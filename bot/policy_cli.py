@@ -1,6 +1,7 @@
 """The command `jit policy`: what the files in a folder say, before they are in force."""
 
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
@@ -10,6 +11,7 @@ from typing import Any, Final
 import click
 
 from bot import policy_tables
+from bot.config import missing_trackers, read_trackers
 from bot.core.decision import Facts
 from bot.core.durations import read_duration
 from bot.core.errors import Invalid, Misconfigured
@@ -94,9 +96,13 @@ def check(folder: Path, *, as_json: bool) -> None:
     """Say everything that is wrong with the files in FOLDER; exit code 1 if anything is."""
     found = _read(folder, as_json=as_json)
     bundles, rules = len(found.bundles), len(_rule_ids(found))
+    warnings = _warnings(found)
     if as_json:
-        click.echo(json.dumps({"problems": [], "digest": found.digest}))
+        told = {"problems": [], "warnings": warnings, "digest": found.digest}
+        click.echo(json.dumps(told))
     else:
+        for text in warnings:
+            click.echo(f"warning: {text}", err=True)
         click.echo(f"{folder}: {bundles} bundles, {rules} rules and guardrails, all right")
 
 
@@ -273,6 +279,15 @@ def _refuse(wrong: Misconfigured, *, as_json: bool) -> None:
             click.echo(text, err=True)
         click.echo(f"{len(wrong.problems)} problems", err=True)
     sys.exit(1)
+
+
+def _warnings(found: Policy) -> list[str]:
+    """Return which trackers the settings lack, if this machine has any setting of trackers."""
+    try:
+        trackers = read_trackers(os.environ)
+    except Misconfigured as problem:
+        return list(problem.problems)
+    return list(missing_trackers(found, trackers)) if trackers.configured else []
 
 
 def _bundle(found: Policy, name: str) -> Bundle:

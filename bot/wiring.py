@@ -12,12 +12,14 @@ from typing import Final
 import aiohttp
 from redis.asyncio import Redis
 
-from bot.config import Settings
+from bot.config import Settings, missing_trackers
 from bot.core.errors import Misconfigured
 from bot.core.identity import RequestId
 from bot.core.policy import Policy
+from bot.core.scopes import Tracker
 from bot.core.states import Timer
 from bot.keyring import Keyring, make_key
+from bot.outbound import Outbound, open_outbound
 from bot.policy_files import Loaded, load_policies
 from bot.slack.api import SlackApi
 from bot.slack.clicks import Clicks
@@ -29,13 +31,17 @@ from bot.slack.typed import Commands
 from bot.store.embedded import EmbeddedServer
 from bot.store.redis import RedisStore, check_server, connect, epoch
 from bot.telemetry import PrometheusMetrics
+from bot.trackers.github import GitHub
+from bot.trackers.jira import Jira
+from bot.trackers.json_url import JsonUrl
 from bot.usecases.background import Backgrounds
 from bot.usecases.desk import Desk, Stores
 from bot.usecases.gate import Gate
-from bot.usecases.ports import SHOW, Queue
+from bot.usecases.ports import SHOW, Queue, Tickets
 from bot.usecases.requests import Requests
 from bot.usecases.shows import Shows
 from bot.usecases.tasks import Tasks
+from bot.usecases.tickets import TicketDesk
 from bot.usecases.timers import Timers
 from bot.usecases.tokens import Tokens
 from bot.usecases.workers import Handler, Worker
@@ -89,6 +95,7 @@ class Ground:
     store: RedisStore
     session: aiohttp.ClientSession
     api: SlackApi
+    outbound: Outbound
     mark: str
 
 
@@ -112,6 +119,7 @@ async def ground(settings: Settings, *, embedded: Path | None) -> AsyncGenerator
             raise Misconfigured(*problems)
         clock, metrics = SystemClock(), PrometheusMetrics()
         session = await stack.enter_async_context(aiohttp.ClientSession())
+        outbound = await stack.enter_async_context(open_outbound(settings.allow_private))
         yield Ground(
             settings=settings,
             loaded=loaded,
@@ -124,6 +132,7 @@ async def ground(settings: Settings, *, embedded: Path | None) -> AsyncGenerator
             api=SlackApi(
                 settings.bot_token, base_url=settings.slack_api, session=session, metrics=metrics
             ),
+            outbound=outbound,
             mark=await epoch(redis, create=uuid.uuid4().hex),
         )
 
@@ -138,6 +147,7 @@ def _files(settings: Settings, *, embedded: Path | None) -> tuple[Loaded, Keyrin
     loaded = keyring = None
     try:
         loaded = load_policies(settings.policies, default_resource=settings.resource)
+        problems += missing_trackers(loaded.policy, settings.trackers)
     except Misconfigured as problem:
         problems += problem.problems
     try:
@@ -146,7 +156,7 @@ def _files(settings: Settings, *, embedded: Path | None) -> tuple[Loaded, Keyrin
         keyring = Keyring.load(settings.keys)
     except Misconfigured as problem:
         problems += problem.problems
-    if loaded is None or keyring is None:
+    if loaded is None or keyring is None or problems:
         raise Misconfigured(*problems)
     return loaded, keyring
 
@@ -191,7 +201,17 @@ def build(on: Ground, home: Home) -> Parts:
         return on.loaded.policy
 
     desk, gate = Desk(stores, issuer=on.settings.issuer, shown=shown), Gate(directory)
-    requests = Requests(desk, gate, ledger=store.ledger, listings=store.listings, policy=policy)
+    tickets = TicketDesk(
+        trackers=_trackers(on), directory=directory, every=on.settings.trackers.every
+    )
+    requests = Requests(
+        desk,
+        gate,
+        ledger=store.ledger,
+        listings=store.listings,
+        policy=policy,
+        tickets=tickets,
+    )
     shows = Shows(
         requests,
         messenger,
@@ -202,11 +222,11 @@ def build(on: Ground, home: Home) -> Parts:
     )
     handlers: dict[str, Handler] = {
         SHOW: shows,
-        **dict.fromkeys(Timer, Timers(desk, gate, policy=policy)),
+        **dict.fromkeys(Timer, Timers(desk, gate, policy=policy, tickets=tickets)),
     }
-    safety, messages = (
+    safety, messages, watches = (
         Worker(queue, store.jobs, handlers, clock=clock, metrics=on.metrics)
-        for queue in (Queue.SAFETY, Queue.MESSAGES)
+        for queue in (Queue.SAFETY, Queue.MESSAGES, Queue.WATCHES)
     )
     backgrounds = Backgrounds(requests, gate, listings=store.listings, policy=policy)
     clicks = Clicks(
@@ -220,11 +240,26 @@ def build(on: Ground, home: Home) -> Parts:
         home=home,
         directory=directory,
         requests=requests,
-        workers=(safety, messages),
+        workers=(safety, messages, watches),
         tokens=Tokens(store.tokens, on.keyring, clock, requests),
         listeners=_front(on, requests, clicks, directory, after),
         after=after,
     )
+
+
+def _trackers(on: Ground) -> dict[Tracker, Tickets]:
+    """Return the trackers that are configured."""
+    given, outbound = on.settings.trackers, on.outbound
+    known: dict[Tracker, Tickets] = {
+        Tracker.JIRA: Jira(
+            outbound, url=given.jira_url, user=given.jira_user, token=given.jira_token
+        ),
+        Tracker.GITHUB: GitHub(outbound, api=given.github_url, token=given.github_token),
+        Tracker.URL: JsonUrl(
+            outbound, url=given.ticket_url, pages=given.ticket_pages, token=given.ticket_token
+        ),
+    }
+    return {tracker: known[tracker] for tracker in given.configured}
 
 
 def _front(

@@ -21,6 +21,7 @@ from bot.core.identity import Actor
 from bot.core.policy import Chain, Guardrail, Policy, Rule, Verdict, voters_of
 from bot.core.scopes import Bundle, ScopeText, narrowed
 from bot.core.texts import reason_of, ticket_of
+from bot.core.tickets import SeenTicket
 from bot.core.weighing import Scene, weigh
 
 # The times in a token are whole seconds (NumericDate, as `bot.core.grant` makes them).
@@ -49,6 +50,7 @@ class Facts:
         requests_today: Requests of the requester in the last 24 hours, of all bundles, without
             the one that is decided on.
         auto_today: How many of this bundle policy has approved for them by itself in that time.
+        ticket: What the tracker said of the ask's ticket, which will do, or is unknown.
     """
 
     now: datetime
@@ -56,6 +58,12 @@ class Facts:
     active_grants: int | None = None
     requests_today: int | None = None
     auto_today: int | None = None
+    ticket: SeenTicket | None = None
+
+    @property
+    def unknown_ticket(self) -> str:
+        """Why the ticket could not be checked, "" if it was or need not be."""
+        return self.ticket.unknown if self.ticket is not None else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +128,7 @@ def checked(
         scopes=narrowed(bundle, wanted),
         duration=duration_of(bundle, duration),
         reason=reason_of(reason, least=max(bundle.reason_min, 1)),
-        ticket=_ticket(bundle, ticket),
+        ticket=ticket_for(bundle, ticket),
     )
 
 
@@ -140,10 +148,16 @@ def duration_of(bundle: Bundle, wanted: timedelta | None) -> timedelta:
     return wanted
 
 
-def _ticket(bundle: Bundle, text: str) -> str:
+def ticket_for(bundle: Bundle, text: str) -> str:
+    """Return the ticket that somebody named in `text`.
+
+    Raises:
+        Invalid: It does not look like one of `bundle`.
+    """
     ticket = ticket_of(text)
     rule = bundle.ticket
-    if rule is None or re2.fullmatch(rule.pattern, ticket):
+    is_asked_for = rule is not None and rule.tracker is not None
+    if rule is None or (re2.fullmatch(rule.pattern, ticket) and (ticket or not is_asked_for)):
         return ticket
     wrong = f"{ticket!r} is not a ticket of {bundle.name}" if ticket else "a ticket is needed"
     raise Invalid(f"{wrong}; one looks like {rule.example}", field="ticket")
@@ -194,6 +208,9 @@ def _same_voters(chain: Chain, asked: Requested) -> bool:
 
 def decide_ask(ask: Ask, policy: Policy, facts: Facts) -> Decision:
     """Return what `policy` says to `ask`; the same arguments always give the same answer."""
+    unchecked = why_unchecked(ask, facts)
+    if unchecked:
+        return Reject(rule="", reasons=(unchecked,), digest=policy.digest)
     scene = scene_of(ask, policy, facts)
     weighed = [(rail, weigh(rail, scene)) for rail in policy.guardrails_of[ask.bundle.name]]
     bars = [_Bar(rail, finding.failed) for rail, finding in weighed if not finding.why_not]
@@ -215,6 +232,14 @@ def decide_ask(ask: Ask, policy: Policy, facts: Facts) -> Decision:
     return Reject(rule="", reasons=reasons, digest=policy.digest)
 
 
+def why_unchecked(ask: Ask, facts: Facts) -> str:
+    """Return why nobody can have this while its ticket is unknown; "" if people may decide."""
+    rule = ask.bundle.ticket
+    if not facts.unknown_ticket or (rule is not None and rule.people_if_down):
+        return ""
+    return f"the ticket cannot be checked: {facts.unknown_ticket}"
+
+
 def scene_of(ask: Ask, policy: Policy, facts: Facts) -> Scene:
     """Return what the rules about `ask` are weighed by."""
     cap = ask.bundle.limits.auto_per_day
@@ -222,6 +247,7 @@ def scene_of(ask: Ask, policy: Policy, facts: Facts) -> Scene:
         now=facts.now,
         groups=facts.groups,
         duration=ask.duration,
+        ticket_known=not facts.unknown_ticket,
         auto_left=cap is None or (facts.auto_today is not None and facts.auto_today < cap),
         values=lambda: _values(ask, policy, facts),
     )

@@ -8,6 +8,7 @@ from typing import Final, TypeAlias, TypedDict
 from bot.core.identity import Actor, GrantId, RequestId
 from bot.core.policy import Stage
 from bot.core.scopes import Delivery, Risk, ScopeText
+from bot.core.tickets import SeenTicket
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +67,7 @@ class Requested(Fact):
         deadline: When the request lapses if nobody has decided.
         left_out: Scopes of the bundle that the requester did without.
         extends: The request whose grant this one would prolong.
+        seen: What the tracker said of the ticket; None where no tracker was asked.
     """
 
     bundle: str
@@ -91,6 +93,7 @@ class Requested(Fact):
     active_per_user: int | None = None
     cool_down: timedelta | None = None
     longest_in_all: timedelta | None = None
+    seen: SeenTicket | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

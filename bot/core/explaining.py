@@ -5,7 +5,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
-from bot.core.decision import Ask, Decision, Facts, Reject, decide_ask, duration_of, scene_of
+from bot.core.decision import (
+    Ask,
+    Decision,
+    Facts,
+    Reject,
+    decide_ask,
+    duration_of,
+    scene_of,
+    why_unchecked,
+)
 from bot.core.identity import Actor
 from bot.core.policy import Group, Guardrail, Policy, Rule
 from bot.core.scopes import Bundle
@@ -95,7 +104,8 @@ def explained(ask: Ask, policy: Policy, facts: Facts) -> Explanation:
     scene = scene_of(ask, policy, facts)
     name = ask.bundle.name
     tried = [_tried(rail, scene, Fate.APPLIES) for rail in policy.guardrails_of[name]]
-    is_over = isinstance(decision, Reject) and bool(decision.guardrail) and not decision.rule
+    is_barred = isinstance(decision, Reject) and bool(decision.guardrail) and not decision.rule
+    is_over = is_barred or bool(why_unchecked(ask, facts))
     for rule in policy.rules_of[name]:
         reached = Fate.IS_NOT_REACHED if is_over else Fate.DECIDES
         tried.append(_tried(rule, scene, reached))

@@ -15,6 +15,7 @@ from bot.core.identity import BOT, Actor
 from bot.core.moves import (
     Deliver,
     End,
+    EndWithTicket,
     Extend,
     GrantMove,
     Move,
@@ -31,7 +32,7 @@ from bot.core.states import GrantState
 from bot.core.texts import reason_of
 
 # Moves on a grant that also make sense at its end.
-_CLOSING: Final = (End, Revoke, Scrub)
+_CLOSING: Final = (End, EndWithTicket, Revoke, Scrub)
 
 
 def opened(
@@ -86,7 +87,7 @@ def _is_done(grant: Grant | None, move: GrantMove, by: Actor) -> bool:
     match move:
         case End():
             return grant.state is GrantState.EXPIRED
-        case Revoke():
+        case Revoke() | EndWithTicket():
             return grant.state is GrantState.REVOKED and closed_by(grant.close, by)
         case Warn():
             return grant.state is GrantState.EXPIRING
@@ -131,6 +132,8 @@ def _fact(request: Request, move: GrantMove, *, by: Actor, case: Circumstances) 
             return _extends(request, move, common, case)
         case End():
             return e.Ended(**common)
+        case EndWithTicket(why):
+            return e.Revoked(**common, reason=why)
         case Revoke(reason):
             return e.Revoked(**common, reason=reason_of(reason))
 

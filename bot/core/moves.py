@@ -115,10 +115,17 @@ class Revoke:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class EndWithTicket:
+    """The ticket is closed, or gone; `why` says so."""
+
+    why: str
+
+
 # On a request that is still to be decided.
 PendingMove: TypeAlias = (
     Approve | Narrow | Question | Answer | Deny | Cancel | Lapse | Remind | Escalate
 )
 # On a grant.
-GrantMove: TypeAlias = Deliver | Scrub | Reveal | Warn | Extend | End | Revoke
+GrantMove: TypeAlias = Deliver | Scrub | Reveal | Warn | Extend | End | Revoke | EndWithTicket
 Move: TypeAlias = PendingMove | GrantMove

@@ -6,15 +6,23 @@ from bot.core import events as e
 from bot.core.decision import Allow, Ask, Decision, NeedApproval, Reject
 from bot.core.identity import RequestId
 from bot.core.request import Request
+from bot.core.tickets import SeenTicket
 
 
 def requested(
-    id_: RequestId, ask: Ask, decision: Decision, *, now: datetime, prolongs: Request | None
+    id_: RequestId,
+    ask: Ask,
+    decision: Decision,
+    *,
+    now: datetime,
+    prolongs: Request | None,
+    seen: SeenTicket | None = None,
 ) -> e.Requested:
     """Return the ask as it is kept, with the decision.
 
     Args:
         prolongs: The request whose grant is to go on; None for a grant of its own.
+        seen: What the tracker said of the ticket.
     """
     bundle = ask.bundle
     chain = decision.chain if isinstance(decision, NeedApproval) else None
@@ -46,6 +54,7 @@ def requested(
         active_per_user=bundle.limits.active_per_user,
         cool_down=bundle.limits.cool_down,
         longest_in_all=bundle.prolonging.total,
+        seen=seen,
     )
 
 

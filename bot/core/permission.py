@@ -14,6 +14,7 @@ from bot.core.moves import (
     Deliver,
     Deny,
     End,
+    EndWithTicket,
     Escalate,
     Extend,
     Lapse,
@@ -120,6 +121,7 @@ MAY: Final[Mapping[type[Move], tuple[tuple[Guard, str], ...]]] = {
     Warn: (_ONLY_BOT,),
     Extend: (_ONLY_BOT,),
     End: (_ONLY_BOT,),
+    EndWithTicket: (_ONLY_BOT,),
     Revoke: ((_may_end, "only the requester, an approver or the bundle's owner can end this"),),
 }
 

@@ -188,12 +188,19 @@ def replay(history: Iterable[e.Event]) -> Request:
 
 
 def timers(request: Request) -> dict[Timer, datetime]:
-    """Return when the clock must act on `request` or its grant next, by timer."""
+    """Return when the clock must act on `request` or its grant next, by timer.
+
+    WATCH is when the ticket is looked at for the first time; after that whoever looks puts the
+    next look off, as nothing has happened.
+    """
     if request.state is RequestState.PENDING:
         return {Timer.LAPSE: request.asked.deadline, **_stage_timers(request)}
     due = grant_timers(request.grant) if request.grant is not None else {}
     if request.asked.delivery is Delivery.REVEAL:
         due.pop(Timer.SCRUB, None)
+    grant, seen = request.working_grant, request.asked.seen
+    if grant is not None and seen is not None and seen.watched is not None:
+        due[Timer.WATCH] = grant.token.issued_at + seen.watched
     return due
 
 

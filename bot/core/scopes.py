@@ -42,17 +42,36 @@ class ScopeText:
     words: str = ""
 
 
+class Tracker(StrEnum):
+    """What keeps tickets."""
+
+    JIRA = "jira"
+    GITHUB = "github"
+    URL = "url"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TicketRule:
-    """What a ticket must look like.
+    """What a ticket must look like, and be.
 
     Attributes:
         pattern: An RE2 pattern that must match the ticket in full.
         example: A ticket that matches, shown to people.
+        tracker: What is asked for it; None where only its looks count, and then the rest is not
+            looked at.
+        projects: It must be in one of these; any will do where there are none.
+        assigned: It must be assigned to who asks.
+        people_if_down: While the tracker does not answer people decide; else nobody can ask.
+        ends_grant: A grant ends when its ticket is closed.
     """
 
     pattern: str
     example: str
+    tracker: Tracker | None = None
+    projects: tuple[str, ...] = ()
+    assigned: bool = False
+    people_if_down: bool = False
+    ends_grant: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,6 +41,7 @@ class Timer(StrEnum):
     WARN = "warn"
     SCRUB = "scrub"
     END = "end"
+    WATCH = "watch"
 
 
 REQUEST_NEXT: Final[Mapping[RequestState, Mapping[type[e.Event], RequestState]]] = {
@@ -92,8 +93,8 @@ NOTES: Final[frozenset[type[e.Event]]] = frozenset({e.Refused, e.Revealed})
 # Which timers a state owns; entering a state without one of them stops it.
 TIMERS: Final[Mapping[RequestState | GrantState, frozenset[Timer]]] = {
     RequestState.PENDING: frozenset({Timer.LAPSE, Timer.REMIND, Timer.ESCALATE}),
-    GrantState.LIVE: frozenset({Timer.WARN, Timer.SCRUB, Timer.END}),
-    GrantState.EXPIRING: frozenset({Timer.SCRUB, Timer.END}),
+    GrantState.LIVE: frozenset({Timer.WARN, Timer.SCRUB, Timer.END, Timer.WATCH}),
+    GrantState.EXPIRING: frozenset({Timer.SCRUB, Timer.END, Timer.WATCH}),
 }
 
 # The grants that a token may be used under.

@@ -40,9 +40,18 @@ class Scene:
         values: Returns the values of the variables that conditions may read; called once, and
             only if a condition is reached.
         auto_left: Whether policy may approve one more of these requests by itself.
+        ticket_known: Whether the ticket was checked, where that is needed; else people decide.
     """
 
-    __slots__ = ("_activation", "_values", "auto_left", "duration", "groups", "now")
+    __slots__ = (
+        "_activation",
+        "_values",
+        "auto_left",
+        "duration",
+        "groups",
+        "now",
+        "ticket_known",
+    )
 
     def __init__(
         self,
@@ -52,11 +61,13 @@ class Scene:
         duration: timedelta,
         auto_left: bool,
         values: Callable[[], Mapping[str, Any]],
+        ticket_known: bool = True,
     ) -> None:
         self.now = now
         self.groups = groups
         self.duration = duration
         self.auto_left = auto_left
+        self.ticket_known = ticket_known
         self._values = values
         self._activation: Any = None
 
@@ -89,6 +100,8 @@ def _beyond(rule: Rule, scene: Scene) -> str:
         return f"it is for {spell(rule.max_duration)} at most"
     if rule.verdict is Verdict.AUTO_APPROVE and not scene.auto_left:
         return "it has approved as many of your requests in 24 hours as it may"
+    if rule.verdict is Verdict.AUTO_APPROVE and not scene.ticket_known:
+        return "it asks nobody, and the ticket cannot be checked now"
     return ""
 
 

@@ -130,7 +130,7 @@ def _bundle(entry: Entry[documents.Bundle], default_resource: str) -> Bundle:
         max_duration=model.max_duration,
         default_duration=model.default_duration,
         reason_min=model.reason_min,
-        ticket=_ticket(model.ticket),
+        ticket=_ticket(model),
         limits=Limits(
             per_user_per_day=model.limits.per_user_per_day,
             active_total=model.limits.active_total,
@@ -143,8 +143,19 @@ def _bundle(entry: Entry[documents.Bundle], default_resource: str) -> Bundle:
     )
 
 
-def _ticket(model: documents.Ticket | None) -> TicketRule | None:
-    return TicketRule(pattern=model.pattern, example=model.example) if model else None
+def _ticket(bundle: documents.Bundle) -> TicketRule | None:
+    model = bundle.ticket
+    if model is None:
+        return None
+    return TicketRule(
+        pattern=model.pattern,
+        example=model.example,
+        tracker=model.tracker,
+        projects=tuple(model.project or ()),
+        assigned=model.assigned,
+        people_if_down=bundle.on_tracker_down == "ask",
+        ends_grant=bundle.end_with_ticket,
+    )
 
 
 def _prolonging(model: documents.Extend | None) -> Prolonging:

@@ -58,6 +58,7 @@ class Given(Model):
     active_grants: Number = 0
     requests_today: Number = 0
     auto_today: Number = 0
+    tracker_down: bool = False
 
 
 class Expect(Model):

@@ -4,8 +4,9 @@ Every check that one entry alone can fail is here; what one entry says of anothe
 `references.py`. The sentences of the errors are completed in `explain.py`.
 """
 
+import re
 from datetime import timedelta
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Final
 
 import re2
 from pydantic import (
@@ -19,6 +20,7 @@ from pydantic import (
 
 from bot.core.durations import spell
 from bot.core.policy import Verdict
+from bot.core.scopes import Tracker
 from bot.core.texts import LONGEST_REASON
 from bot.core.windows import MINUTES_OF_DAY
 from bot.policy_files.kinds import (
@@ -32,6 +34,7 @@ from bot.policy_files.kinds import (
     Decision,
     DeliveryName,
     Environment,
+    IfDown,
     Labels,
     Length,
     Name,
@@ -42,6 +45,7 @@ from bot.policy_files.kinds import (
     Sha256,
     Start,
     Title,
+    TrackerName,
     Uri,
     UsergroupId,
     UserId,
@@ -51,6 +55,8 @@ from bot.policy_files.kinds import (
     Zone,
 )
 from bot.policy_files.problems import quoted
+
+_OF_GITHUB: Final = re.compile(r"[^/#\s]+/[^/#\s]+#[0-9]+", re.ASCII)
 
 
 class Model(BaseModel):
@@ -110,6 +116,9 @@ class Ticket(Model):
 
     pattern: Pattern
     example: Title
+    tracker: TrackerName | None = None
+    project: Annotated[list[Title], Field(min_length=1)] | None = None
+    assigned: bool = False
 
     @field_validator("example")
     @classmethod
@@ -118,6 +127,19 @@ class Ticket(Model):
         if pattern is not None and not re2.fullmatch(pattern, example):
             raise ValueError(f"{quoted(example)} does not match the pattern in full")
         return example
+
+    @field_validator("project", "assigned")
+    @classmethod
+    def _is_asked_of_a_tracker(cls, value: Any, info: ValidationInfo) -> Any:
+        if value and info.data.get("tracker", Tracker.URL) is None:
+            raise ValueError("only a tracker can tell; say which, in `tracker`")
+        return value
+
+    @model_validator(mode="after")
+    def _is_one_of_github(self) -> "Ticket":
+        if self.tracker is Tracker.GITHUB and not _OF_GITHUB.fullmatch(self.example):
+            raise ValueError("a ticket of github is OWNER/REPO#NUMBER, such as acme/shop#7")
+        return self
 
 
 class Limits(Model):
@@ -152,9 +174,7 @@ class Bundle(Model):
             "break_glass",
             "claim_within",
             "delegation",
-            "end_with_ticket",
             "idle_end",
-            "on_tracker_down",
             "provider",
             "starts",
         }
@@ -174,6 +194,8 @@ class Bundle(Model):
     default_duration: Length
     reason_min: Annotated[int, Field(ge=1, le=LONGEST_REASON)] = 10
     ticket: Ticket | None = None
+    on_tracker_down: IfDown | None = None
+    end_with_ticket: bool = False
     limits: Limits = Limits()
     extend: Extend | None = None
     delivery: DeliveryName | None = None
@@ -185,6 +207,14 @@ class Bundle(Model):
         if twice:
             raise ValueError(f"the scope {quoted(twice[0])} is given twice")
         return scopes
+
+    @field_validator("on_tracker_down", "end_with_ticket")
+    @classmethod
+    def _asks_a_tracker(cls, value: Any, info: ValidationInfo) -> Any:
+        ticket = info.data.get("ticket")
+        if value and "ticket" in info.data and (ticket is None or ticket.tracker is None):
+            raise ValueError("no tracker is asked here; say which, in `ticket.tracker`")
+        return value
 
     @field_validator("default_duration")
     @classmethod

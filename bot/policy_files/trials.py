@@ -8,6 +8,8 @@ from bot.core.errors import Invalid
 from bot.core.explaining import Explanation, explained, presumed_groups
 from bot.core.identity import person
 from bot.core.policy import Policy, Verdict
+from bot.core.scopes import Bundle
+from bot.core.tickets import SeenTicket
 from bot.policy_files.cases import Case
 from bot.policy_files.problems import Problem
 
@@ -78,8 +80,17 @@ def _explained(case: Case, policy: Policy) -> Explanation:
         active_grants=given.active_grants,
         requests_today=given.requests_today,
         auto_today=given.auto_today,
+        ticket=_unknown(bundle) if given.tracker_down else None,
     )
     return explained(ask, policy, facts)
+
+
+def _unknown(bundle: Bundle) -> SeenTicket | None:
+    """Return what is known of a ticket while its tracker does not answer."""
+    tracker = bundle.ticket.tracker if bundle.ticket is not None else None
+    if tracker is None:
+        return None
+    return SeenTicket(tracker=tracker, unknown="the tracker does not answer")
 
 
 def _got(found: Explanation) -> _Got:

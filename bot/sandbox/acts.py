@@ -153,7 +153,7 @@ class Acts:
         person = replace(self._workspace.person(user), kind=kind)
         self._workspace.people[user] = person
         self._workspace.changes.tell(self._workspace.people)
-        told = slack_user(person)
+        told = slack_user(person, self._workspace)
         self._tell({"type": "user_change", "user": told, "cache_ts": 0})
         return person
 

@@ -49,7 +49,7 @@ def auth_test(workspace: Workspace, _: Json) -> Json:
     }
 
 
-def slack_user(person: Person) -> Json:
+def slack_user(person: Person, workspace: Workspace) -> Json:
     """Return `person` as users.info and the event user_change tell it."""
     told: Json = {
         "id": person.id,
@@ -66,6 +66,8 @@ def slack_user(person: Person) -> Json:
             "team": person.team,
         },
     }
+    if "users:read.email" in workspace.manifest.scopes and person.team == TEAM:
+        told["profile"]["email"] = person.email
     if person.kind == "external":
         told["is_stranger"] = True
     if person.kind != "deactivated":
@@ -77,11 +79,11 @@ def slack_user(person: Person) -> Json:
 def users_info(workspace: Workspace, args: Json) -> Json:
     """users.info, of the bot too."""
     if args.get("user") == BOT_USER:
-        bot = slack_user(Person(id=BOT_USER, name=BOT_NAME, title=""))
+        bot = slack_user(Person(id=BOT_USER, name=BOT_NAME, title=""), workspace)
         return {"user": bot | {"is_bot": True}}
     if args.get("user") not in workspace.people:
         raise SlackError("user_not_found")
-    return {"user": slack_user(workspace.people[args["user"]])}
+    return {"user": slack_user(workspace.people[args["user"]], workspace)}
 
 
 def usergroups_list(workspace: Workspace, args: Json) -> Json:

@@ -33,6 +33,11 @@ class Person:
     kind: PersonKind = "member"
     team: str = TEAM
 
+    @property
+    def email(self) -> str:
+        """Their address, in their account."""
+        return f"{self.name.lower()}@{DOMAIN}.example"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Channel:

@@ -16,7 +16,6 @@ from bot.slack.mrkdwn import (
     BLOCK_WEIGHT,
     MESSAGE_BLOCKS,
     MESSAGE_WEIGHT,
-    NAME_TEXT,
     Block,
     Rendered,
     actions,
@@ -74,7 +73,7 @@ def head(request: Request) -> Block:
 def why(request: Request) -> Block:
     """Return the block with the reason and the ticket."""
     asked = request.asked
-    ticket = quoted(asked.ticket, limit=NAME_TEXT)
+    ticket = words.ticket(asked)
     return section(
         "*Why*"
         + (quotation(asked.reason) or "\n_no readable reason_")
@@ -155,7 +154,9 @@ def _grant(request: Request) -> Iterator[str]:
 def _said(mark: str, close: Close) -> Iterator[str]:
     """Yield what somebody gave as the reason; who and when stands in the first line."""
     said = quotation(close.reason, limit=_SAID_TEXT)
-    if said:
+    if said and close.by == BOT:
+        yield f"{mark} Why{said}"
+    elif said:
         yield f"{mark} {mention(close.by)} says{said}"
 
 

@@ -81,10 +81,11 @@ def outcome_dm(event: e.Event, request: Request) -> Rendered | None:
             over = f"🏁 Your time with *{words.title(request)}* is over ({request.id})."
             return _told(over, ask_again_button(request))
         case e.Revoked(by=by, reason=reason):
+            access = f"our access to *{words.title(request)}*"
             how = "You" if by == request.requester else who
+            ended = f"Y{access} has ended" if by == BOT else f"{how} ended y{access}"
             return _told(
-                f"🛑 {how} ended your access to *{words.title(request)}* early ({request.id}). "
-                "The token is dead.",
+                f"🛑 {ended} early ({request.id}). The token is dead.",
                 ask_again_button(request),
                 said=reason,
             )

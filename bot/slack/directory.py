@@ -67,6 +67,14 @@ async def find_home(api: SlackApi) -> Home:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is kept of a person; `email` is "" where Slack does not say."""
+
+    standing: Standing
+    email: str = ""
+
+
 class SlackDirectory:
     """Looks people, user groups and channels up."""
 
@@ -84,16 +92,23 @@ class SlackDirectory:
             return Standing.BOT
         if who.home != self._home.id:
             return Standing.FOREIGN
-        return await self._people.get(who.id, fresh=fresh)
+        return (await self._people.get(who.id, fresh=fresh)).standing
 
-    async def _find_person(self, user: str) -> Standing:
+    async def email(self, who: Actor) -> str:
+        """See `Directory.email`; Slack says it to apps with the scope users:read.email."""
+        if who.kind is not Kind.PERSON or who.home != self._home.id:
+            return ""
+        return (await self._people.get(who.id)).email
+
+    async def _find_person(self, user: str) -> _Known:
         try:
             answer = await self._api.read("users.info", user=user)
         except SlackError as problem:
             if problem.name in ("user_not_found", "user_not_visible", "users_not_found"):
-                return Standing.UNKNOWN
+                return _Known(Standing.UNKNOWN)
             raise
-        return _standing(answer["user"], self._home)
+        profile = answer["user"].get("profile") or {}
+        return _Known(_standing(answer["user"], self._home), profile.get("email") or "")
 
     async def groups_of(self, who: Actor, groups: Sequence[Group]) -> frozenset[str]:
         """See `Directory.groups_of`."""

@@ -190,6 +190,8 @@ def _of_grant(
             return f"🔁 *Extended* until {until}, with a new token (see {code(extension)})", ""
         case e.Ended():
             return "🏁 *The access has ended* at its time", ""
+        case e.Revoked(by=by, reason=reason) if by == BOT:
+            return "🛑 *The access has ended* before its time", reason
         case e.Revoked(reason=reason):
             return f"🛑 *{who} ended the access* before its time", reason
         case e.Revealed():

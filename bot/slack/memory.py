@@ -20,6 +20,7 @@ class MemoryDirectory:
     Attributes:
         people: By user id; whoever is not here is unknown.
         usergroups: Members by user group id.
+        emails: Addresses by user id.
         channels: What is wrong with a channel, by "#name" or id; "" if nothing is.
         away: Whether Slack does not answer now.
     """
@@ -28,6 +29,7 @@ class MemoryDirectory:
         self.home = home
         self.people: dict[str, Standing] = {}
         self.usergroups: dict[str, frozenset[str]] = {}
+        self.emails: dict[str, str] = {}
         self.channels: dict[str, str] = {}
         self.away = False
         self._kept: dict[str, Standing] = {}
@@ -60,6 +62,13 @@ class MemoryDirectory:
         if members is None:
             raise Unavailable(f"Slack has no user group {usergroup}")
         return members
+
+    async def email(self, who: Actor) -> str:
+        """See `Directory.email`."""
+        if who.kind is not Kind.PERSON or who.home != self.home:
+            return ""
+        self._must_answer()
+        return self.emails.get(who.id, "")
 
     async def channel_problem(self, channel: str) -> str:
         """See `Directory.channel_problem`."""

@@ -2,6 +2,7 @@
 
 from typing import assert_never
 
+from bot.core.errors import Invalid
 from bot.core.identity import RequestId
 from bot.core.moves import Cancel, Move, Revoke
 from bot.slack import commands as c
@@ -15,9 +16,10 @@ from bot.slack.answers import (
 )
 from bot.slack.api import SlackApi
 from bot.slack.forecast import why_text
-from bot.slack.forms import request_form
+from bot.slack.forms import TICKET, request_form
 from bot.slack.mrkdwn import Rendered
 from bot.slack.payloads import Typed
+from bot.slack.problems import answer_to
 from bot.usecases.requests import Requests
 from bot.usecases.wishes import Wish
 
@@ -69,9 +71,15 @@ class Commands:
         return stands_text(outcome.request)
 
     async def _ask(self, wish: Wish, typed: Typed) -> Rendered | None:
-        policy = self._requests.policy
+        policy, note = self._requests.policy, ""
         if c.is_complete(wish, policy):
-            outcome = await self._requests.open(wish, by=typed.by, delivery=typed.delivery)
-            return stands_text(outcome.request)
-        await self._api.open_view(typed.trigger, request_form(policy, wish=wish))
+            try:
+                outcome = await self._requests.open(wish, by=typed.by, delivery=typed.delivery)
+            except Invalid as problem:
+                if problem.field != TICKET:
+                    raise
+                note = answer_to(problem)  # what was typed is in the form, to be mended
+            else:
+                return stands_text(outcome.request)
+        await self._api.open_view(typed.trigger, request_form(policy, wish=wish, note=note))
         return None

@@ -19,6 +19,7 @@ from bot.slack.mrkdwn import (
     SECTION_TEXT,
     code,
     counted,
+    link,
     mention,
     mention_all,
     mention_user,
@@ -37,6 +38,7 @@ GROUPS_NAMED: Final = 4
 CALLS_TEXT: Final = 600
 VOTERS_NAMED: Final = 8
 SCOPES_NAMED: Final = 3
+_TICKET_TEXT: Final = 300
 
 
 def risk(level: Risk) -> str:
@@ -61,6 +63,18 @@ def wish(request: Request) -> str:
     """Return who wants what: "@Anna asks for *Read billing* for *30m*"."""
     verb = "asks" if request.state is RequestState.PENDING else "asked"
     return f"{mention(request.requester)} {verb} for {wanted(request)}"
+
+
+def ticket(asked: e.Requested) -> str:
+    """Return the ticket, with what its tracker said of it; "" if none was named."""
+    named, seen = quoted(asked.ticket, limit=NAME_TEXT), asked.seen
+    if seen is None or not named:
+        return named
+    name = link(seen.link, named) if seen.link else named
+    if seen.unknown:
+        return f"{name}  ⚠️ it could not be checked: {quoted(seen.unknown, limit=NAME_TEXT)}"
+    told = [quoted(text, limit=_TICKET_TEXT) for text in (seen.title, seen.status)]
+    return "  ·  ".join((name, *(text for text in told if text)))
 
 
 def bare(text: str) -> str:

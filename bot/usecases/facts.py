@@ -10,8 +10,10 @@ from bot.core.identity import Actor, RequestId
 from bot.core.policy import Policy
 from bot.core.request import Request
 from bot.core.scopes import Bundle
+from bot.core.tickets import SeenTicket
 from bot.usecases.gate import Gate
 from bot.usecases.ports import Ledger, Listings
+from bot.usecases.tickets import TicketDesk
 
 # So many of a person's newest requests are looked at: first few, then all that the store lists.
 # What cannot be counted among them is unknown, and what reads it is refused.
@@ -21,8 +23,11 @@ PAGES: Final = (50, 1000)
 class FactFinder:
     """Gathers facts about who asks; a look-up that fails refuses."""
 
-    def __init__(self, gate: Gate, *, ledger: Ledger, listings: Listings) -> None:
+    def __init__(
+        self, gate: Gate, *, ledger: Ledger, listings: Listings, tickets: TicketDesk
+    ) -> None:
         self._gate = gate
+        self._tickets = tickets
         self._ledger = ledger
         self._listings = listings
 
@@ -34,17 +39,20 @@ class FactFinder:
         *,
         now: datetime,
         besides: Collection[RequestId | None] = (),
+        ticket: str | None = None,
     ) -> Facts:
         """Return what `policy` must know of `who` to decide about `bundle`.
 
         Args:
             besides: What is not counted: the request that is decided on, and the one whose grant
                 it would prolong.
+            ticket: The ticket that is named; None where nobody has named one yet.
 
         Raises:
+            Invalid: The ticket will not do.
             Unavailable: Something could not be looked up.
         """
-        read = policy.facts_read_for(bundle)
+        read, declared = policy.facts_read_for(bundle), policy.bundles.get(bundle)
         wants_live, wants_today = "user.active_grants" in read, "user.requests_today" in read
         since = datetime.min.replace(tzinfo=UTC) if wants_live else now - DAY
         found = await self._requests(who, since) if wants_live or wants_today else ()
@@ -54,8 +62,16 @@ class FactFinder:
             groups=await self._gate.groups_asking(who, bundle, policy),
             active_grants=_live(requests, now) if requests is not None and wants_live else None,
             requests_today=_today(requests, now) if requests is not None and wants_today else None,
-            auto_today=await self._auto_today(who, policy.bundles.get(bundle), now),
+            auto_today=await self._auto_today(who, declared, now),
+            ticket=await self._ticket(who, declared, ticket),
         )
+
+    async def _ticket(
+        self, who: Actor, bundle: Bundle | None, id_: str | None
+    ) -> SeenTicket | None:
+        if bundle is None or id_ is None:
+            return None
+        return await self._tickets.seen(bundle, id_, by=who)
 
     async def _requests(self, who: Actor, since: datetime) -> Sequence[Request] | None:
         """Return the requests of `who` since then, None if there are too many to see them all."""

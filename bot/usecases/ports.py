@@ -17,16 +17,18 @@ from bot.core.identity import Actor, RequestId
 from bot.core.policy import Group
 from bot.core.request import Request
 from bot.core.states import Timer
+from bot.core.tickets import Ticket
 
 CommitId = NewType("CommitId", str)
 TokenHash = NewType("TokenHash", str)  # SHA-256 of a token, in hex
 
 
 class Queue(StrEnum):
-    """Due work: safety jobs can never be starved by messages."""
+    """Due work: safety jobs can never be starved by messages, nor either by slow trackers."""
 
     SAFETY = "s"
     MESSAGES = "m"
+    WATCHES = "w"
 
 
 # The job "make Slack match this request"; it has no timer of its own.
@@ -41,6 +43,7 @@ QUEUE_OF: Mapping[str, Queue] = {
     Timer.WARN: Queue.MESSAGES,
     Timer.SCRUB: Queue.MESSAGES,
     SHOW: Queue.MESSAGES,
+    Timer.WATCH: Queue.WATCHES,
 }
 
 
@@ -314,6 +317,13 @@ class Directory(Protocol):
             Unavailable: It could not be read: unknown is not empty.
         """
 
+    async def email(self, who: Actor) -> str:
+        """Return the e-mail address of `who`, "" where Slack does not say.
+
+        Raises:
+            Unavailable: Slack did not answer.
+        """
+
     async def channel_problem(self, channel: str) -> str:
         """Return why cards cannot go to `channel` ("#name" or id), "" if they can.
 
@@ -322,6 +332,25 @@ class Directory(Protocol):
         Raises:
             Unavailable: Slack did not answer.
         """
+
+
+class Tickets(Protocol):
+    """One tracker."""
+
+    async def find(self, ticket: str, *, people: bool) -> Ticket | None:
+        """Return the ticket called `ticket` as it stands now; None if there is none.
+
+        Whatever characters `ticket` holds, nothing else of the tracker is asked for.
+
+        Args:
+            people: Whether its assignees are wanted; where not, they may be left out.
+
+        Raises:
+            Unavailable: The tracker did not answer, or not with a ticket.
+        """
+
+    def link(self, ticket: str) -> str:
+        """Return where people read `ticket`, "" where nobody knows; it is of our configuration."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

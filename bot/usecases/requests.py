@@ -15,7 +15,7 @@ from bot.core.decision import (
     decide_ask,
     why_no_more,
 )
-from bot.core.errors import Conflict, NotAllowed, NotFound, Refused, WrongState
+from bot.core.errors import Conflict, Invalid, NotAllowed, NotFound, Refused, WrongState
 from bot.core.explaining import Explanation, explained, supposed
 from bot.core.identity import BOT, Actor, Kind, RequestId, fingerprint, request_id
 from bot.core.lifecycle import decide, opened
@@ -31,6 +31,7 @@ from bot.usecases.extending import asked_again, why_no_longer
 from bot.usecases.facts import FactFinder
 from bot.usecases.gate import Gate, bundle_named
 from bot.usecases.ports import CommitId, Ledger, Listings
+from bot.usecases.tickets import TicketDesk
 from bot.usecases.wishes import Outcome, Wish
 
 
@@ -49,13 +50,14 @@ class Requests:
         ledger: Ledger,
         listings: Listings,
         policy: Callable[[], Policy],
+        tickets: TicketDesk,
     ) -> None:
         self._desk = desk
         self._gate = gate
         self._ledger = ledger
         self._listings = listings
         self._policy = policy
-        self._facts = FactFinder(gate, ledger=ledger, listings=listings)
+        self._facts = FactFinder(gate, ledger=ledger, listings=listings, tickets=tickets)
 
     @property
     def policy(self) -> Policy:
@@ -91,7 +93,8 @@ class Requests:
         """Return what policy would say to `wish` now, and why; nothing is recorded.
 
         Raises:
-            Invalid: There is no such bundle, or it cannot be had for so long.
+            Invalid: There is no such bundle, it cannot be had for so long, or a ticket that is
+                named will not do.
             NotAllowed: `by` may not use the bot.
             Unavailable: Something could not be looked up.
         """
@@ -102,7 +105,10 @@ class Requests:
             bundle, by=by, duration=wish.duration, reason=wish.reason, ticket=wish.ticket
         )
         now = self._desk.circumstances().now
-        found = explained(ask, policy, await self._facts.about(by, bundle.name, policy, now=now))
+        facts = await self._facts.about(
+            by, bundle.name, policy, now=now, ticket=wish.ticket or None
+        )
+        found = explained(ask, policy, facts)
         if isinstance(found.decision, NeedApproval):
             return replace(found, decision=await self._gate.completable(found.decision, ask))
         return found
@@ -151,14 +157,14 @@ class Requests:
         case = self._desk.circumstances()
         besides = (prolongs.id,) if prolongs is not None else ()
         facts = await self._facts.about(
-            ask.by, ask.bundle.name, policy, now=case.now, besides=besides
+            ask.by, ask.bundle.name, policy, now=case.now, besides=besides, ticket=ask.ticket
         )
         decision = decide_ask(ask, policy, facts)
         if isinstance(decision, Allow):
             await self._gate.admit(ask.by, fresh=True)
         if isinstance(decision, NeedApproval):
             decision = await self._gate.completable(decision, ask)
-        asked = requested(id_, ask, decision, now=case.now, prolongs=prolongs)
+        asked = requested(id_, ask, decision, now=case.now, prolongs=prolongs, seen=facts.ticket)
         step = Step(None, opened(asked, settled=settled(decision), case=case))
         opening = Opening(step=step, limits=ask.bundle.limits)
         outcome = await self._desk.open(opening, case=case)
@@ -232,10 +238,18 @@ class Requests:
             return
         await self._gate.admit_requester(request)
         policy, asked = self.policy, reduce(evolve, events, request).asked
-        facts = await self._facts.about(
-            asked.by, asked.bundle, policy, now=events[0].at, besides=(asked.request, asked.extends)
-        )
-        why = why_no_more(asked, policy, facts)
+        try:
+            facts = await self._facts.about(
+                asked.by,
+                asked.bundle,
+                policy,
+                now=events[0].at,
+                besides=(asked.request, asked.extends),
+                ticket=asked.ticket,
+            )
+            why = why_no_more(asked, policy, facts)
+        except Invalid as problem:  # of the ticket
+            why = str(problem)
         if why is None and asked.extends is not None:
             why = why_no_longer(await self._desk.load(asked.extends), policy)
         if why is not None:

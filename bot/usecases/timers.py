@@ -16,6 +16,7 @@ from bot.core.states import Timer
 from bot.usecases.desk import Check, Desk
 from bot.usecases.gate import Gate
 from bot.usecases.ports import CommitId, Job
+from bot.usecases.tickets import TicketDesk
 
 log = structlog.get_logger()
 
@@ -27,16 +28,20 @@ class Timers:
         policy: Returns the policy in force.
     """
 
-    def __init__(self, desk: Desk, gate: Gate, *, policy: Callable[[], Policy]) -> None:
+    def __init__(
+        self, desk: Desk, gate: Gate, *, policy: Callable[[], Policy], tickets: TicketDesk
+    ) -> None:
         self._desk = desk
         self._gate = gate
+        self._tickets = tickets
         self._policy = policy
 
     async def __call__(self, job: Job) -> None:
         """Do what `job` asks; a job that has become pointless is done.
 
         Raises:
-            Unavailable: The store did not answer.
+            Unavailable: The store, or a tracker, did not answer.
+            Busy: It is to be done again later.
         """
         id_, timer = job.id.request, Timer(job.id.kind)
         try:
@@ -69,6 +74,8 @@ class Timers:
             case Timer.SCRUB:
                 grant = (await self._desk.load(id_)).grant
                 return Scrub(grant.token.jti if grant is not None else "")
+            case Timer.WATCH:
+                return await self._tickets.watch(await self._desk.load(id_))
             case _:
                 assert_never(timer)
 

@@ -112,7 +112,12 @@ class House:
         nobody: Any = None  # no person acts here
         gate = Gate(nobody)
         return Requests(
-            self.desk(), gate, ledger=self.ledger, listings=self.listings, policy=nobody
+            self.desk(),
+            gate,
+            ledger=self.ledger,
+            listings=self.listings,
+            policy=nobody,
+            tickets=nobody,
         )
 
     def parts(self) -> HttpParts:

@@ -25,7 +25,7 @@ from bot.core.policy import (
     Verdict,
 )
 from bot.core.request import Request
-from bot.core.scopes import Bundle, Delivery, Limits, ScopeText, TicketRule
+from bot.core.scopes import Bundle, Delivery, Limits, ScopeText, TicketRule, Tracker
 from bot.core.states import Timer
 from bot.keyring import MemorySigner
 from bot.slack.memory import MemoryDirectory, MemoryMessenger
@@ -39,6 +39,7 @@ from bot.store.memory import (
     MemoryTokenIndex,
 )
 from bot.store.redis import RedisStore
+from bot.trackers.memory import MemoryTickets
 from bot.usecases.background import Backgrounds
 from bot.usecases.desk import Desk, Stores
 from bot.usecases.gate import Gate
@@ -56,6 +57,7 @@ from bot.usecases.ports import (
 )
 from bot.usecases.requests import Requests
 from bot.usecases.shows import Shows
+from bot.usecases.tickets import WATCH_EVERY, TicketDesk
 from bot.usecases.timers import Timers
 from bot.usecases.tokens import Tokens
 from bot.usecases.wishes import Outcome, Wish
@@ -191,6 +193,8 @@ class Bot:
     messenger: MemoryMessenger
     signer: MemorySigner = field(default_factory=lambda: MemorySigner("kid-1"))
     policy: Policy = field(default_factory=a_policy)
+    tracker: MemoryTickets = field(default_factory=MemoryTickets)
+    watch_every: timedelta = WATCH_EVERY
 
     def __post_init__(self) -> None:
         self.metrics = CountingMetrics()
@@ -204,12 +208,16 @@ class Bot:
         )
         self.desk = Desk(stores, issuer=ISSUER, shown=self.shown.append)
         self.gate = Gate(self.directory)
+        self.tickets = TicketDesk(
+            trackers={Tracker.JIRA: self.tracker}, directory=self.directory, every=self.watch_every
+        )
         self.requests = Requests(
             self.desk,
             self.gate,
             ledger=self.ledger,
             listings=self.listings,
             policy=lambda: self.policy,
+            tickets=self.tickets,
         )
         self.backgrounds = Backgrounds(
             self.requests, self.gate, listings=self.listings, policy=lambda: self.policy
@@ -222,9 +230,10 @@ class Bot:
             mint=self.desk.mint,
             clock=self.clock,
         )
-        self.timers = Timers(self.desk, self.gate, policy=lambda: self.policy)
+        self.timers = Timers(self.desk, self.gate, policy=lambda: self.policy, tickets=self.tickets)
         self.tokens = Tokens(self.index, self.signer, self.clock, self.requests)
         self.safety, self.messages = self.worker(Queue.SAFETY), self.worker(Queue.MESSAGES)
+        self.watches = self.worker(Queue.WATCHES)
         self.deliveries = 0
 
     def worker(self, queue: Queue) -> Worker:
@@ -274,8 +283,9 @@ class Bot:
     async def work(self) -> None:
         """Do everything that is due now."""
         for _ in range(50):
-            begun = [await worker._turn() == 0.0 for worker in (self.safety, self.messages)]
-            await asyncio.gather(self.safety.drained(), self.messages.drained())
+            workers = (self.safety, self.messages, self.watches)
+            begun = [await worker._turn() == 0.0 for worker in workers]
+            await asyncio.gather(*(worker.drained() for worker in workers))
             if not any(begun):
                 return
         raise AssertionError("the work never ends")
