@@ -25,6 +25,8 @@ from bot.story import API, RESOURCE, Stage, tell
 POLICIES: Final = Path("policies")
 MANIFEST: Final = Path("manifest.yml")
 LOCAL: Final = "127.0.0.1"
+# Short enough to watch a grant end with its ticket.
+WATCH_EVERY_S: Final = "3"
 
 WELCOME: Final = """
   {url}   a small Slack: open it in your browser
@@ -89,7 +91,14 @@ async def together(
     except OSError as problem:
         raise Misconfigured(f"port {port} cannot be used: {problem.strerror}; try --port") from None
     try:
-        settings = read_settings({**env, "SLACK_API_URL": sandbox.api_url}, embedded=folder)
+        env |= {
+            "SLACK_API_URL": sandbox.api_url,
+            "JIT_TICKET_URL": sandbox.ticket_url,
+            "JIT_TICKET_PAGES": sandbox.ticket_pages,
+            "JIT_TICKET_EVERY_S": WATCH_EVERY_S,
+            "JIT_ALLOW_PRIVATE": LOCAL,
+        }
+        settings = read_settings(env, embedded=folder)
         async with running(settings, Role.ALL, embedded=folder) as bot:
             sandbox.events_url = f"{bot.url}/slack/events"
             yield Place(sandbox=sandbox.url, bot=bot.url)

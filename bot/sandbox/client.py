@@ -105,6 +105,14 @@ class Acme:
         ids = [self.person(user).id for user in users]
         await self.send("PUT", f"usergroups/{group}", users=ids)
 
+    async def closes_ticket(self, ticket: str) -> None:
+        """Close a ticket of the small tracker."""
+        await self.send("PATCH", f"tickets/{ticket}", open=False)
+
+    async def tracker_leaves(self, *, away: bool) -> None:
+        """Let the small tracker answer the bot no more, or again."""
+        await self.send("PUT", "tracker", away=away)
+
     async def _ask(self, method: str, path: str, **how: Any) -> Json:
         if self._session is None:
             raise RuntimeError("enter Acme as a context manager first")

@@ -16,6 +16,7 @@ from bot.sandbox.people_api import PeopleApi, errors_as_json
 from bot.sandbox.rates import Meter, Rates
 from bot.sandbox.responses import LIFE_S, Responses
 from bot.sandbox.socket_mode import GOODBYE_S, Sockets
+from bot.sandbox.tickets import Tracker
 from bot.sandbox.web_api import WebApi
 from bot.sandbox.workspace import APP_ID
 
@@ -62,6 +63,7 @@ class Sandbox:
             retry_pauses_s=retry_pauses_s,
         )
         self._tape = Tape()
+        self._tracker = Tracker(self.workspace)
         self._modals = Modals(self.workspace)
         self._responses = Responses(self.workspace, self._tape, life_s=response_life_s)
         self._web_api = WebApi(
@@ -84,6 +86,16 @@ class Sandbox:
     def api_url(self) -> str:
         """The base URL of the Web API."""
         return f"{self.url}/api/"
+
+    @property
+    def ticket_pages(self) -> str:
+        """Where people read a ticket of the small tracker, with {ticket} in it."""
+        return f"{self.url}/tickets/{{ticket}}"
+
+    @property
+    def ticket_url(self) -> str:
+        """Where the bot asks for one."""
+        return f"{self.ticket_pages}/json"
 
     @property
     def events_url(self) -> str | None:
@@ -145,6 +157,7 @@ class Sandbox:
     def _app(self) -> web.Application:
         app = web.Application(middlewares=[errors_as_json], client_max_size=_BODY_BYTES)
         app.router.add_routes(self._people_api().routes())
+        app.router.add_routes(self._tracker.routes())
         app.router.add_route("*", "/api/{method}", self._web_api.handle)
         app.router.add_post("/response/{id}", self._responses.handle)
         app.router.add_get("/link", self._sockets.handle)

@@ -127,6 +127,21 @@ bundles:
     channel: "#access-requests"
     max_duration: 1h
     default_duration: 30m
+  mend:
+    title: Mend an order
+    scopes: [orders:write]
+    resource: https://billing.example
+    environment: production
+    access: write
+    risk: medium
+    owner: security
+    channel: "#access-requests"
+    max_duration: 1h
+    default_duration: 30m
+    ticket:
+      {pattern: "[A-Z]+-[0-9]+", example: BILL-7, tracker: url, project: [BILL], assigned: true}
+    on_tracker_down: ask
+    end_with_ticket: true
   hidden:
     title: Work in hiding
     scopes: [logs:read]
@@ -206,6 +221,16 @@ rules:
     chain: anna-alone
   - id: by-a-lead
     bundles: {name: [read, refund]}
+    requesters: [engineers]
+    decision: require
+    chain: one-lead
+  - id: mend-at-once
+    bundles: {name: [mend]}
+    requesters: [engineers]
+    max_duration: 30m
+    decision: auto_approve
+  - id: mend-by-a-lead
+    bundles: {name: [mend]}
     requesters: [engineers]
     decision: require
     chain: one-lead

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from urllib.parse import urlencode
 import aiohttp
 import jwt
 
-from bot.config import Settings
+from bot.config import Settings, TrackerSettings
+from bot.core.scopes import Tracker
 from bot.sandbox import payloads, workspace
 from bot.sandbox.client import Acme, Message, NotThere, Person, View
 from bot.sandbox.delivery import sign
@@ -152,6 +154,13 @@ def a_setting(sandbox: Sandbox, redis_url: str, folder: Path, *, transport: str)
         host="127.0.0.1",
         port=0,
         log_level="debug",
+        allow_private=frozenset({"127.0.0.1"}),
+        trackers=TrackerSettings(
+            configured=frozenset({Tracker.URL}),
+            ticket_url=sandbox.ticket_url,
+            ticket_pages=sandbox.ticket_pages,
+            every=timedelta(seconds=1),
+        ),
     )
 
 
