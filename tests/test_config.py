@@ -1,11 +1,20 @@
 from dataclasses import asdict, fields
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from bot.config import Settings, read_settings
+from bot.config import (
+    Settings,
+    TrackerSettings,
+    missing_trackers,
+    read_settings,
+    read_trackers,
+)
 from bot.core.errors import Misconfigured
+from bot.core.scopes import TicketRule, Tracker
 from bot.usecases.secret import Secret
+from tests.usecases.bots import a_bundle, a_policy
 
 BOT, APP, SIGNING = "xoxb-hush-1", "xapp-hush-2", "hush-3"
 REDIS = "rediss://jit:hush-4@redis.example:6380/0"
@@ -61,6 +70,12 @@ def test_what_is_needed_is_enough_and_the_rest_has_defaults() -> None:
         ("PORT", "0", "port", 0),
         ("JIT_LOG", "DEBUG", "log_level", "debug"),
         ("JIT_LOG", "", "log_level", "info"),
+        (
+            "JIT_ALLOW_PRIVATE",
+            " Jira.corp, ,127.0.0.1",
+            "allow_private",
+            {"jira.corp", "127.0.0.1"},
+        ),
     ],
 )
 def test_each_variable_is_read(name: str, value: str, field: str, read: object) -> None:
@@ -100,6 +115,17 @@ def test_each_variable_is_read(name: str, value: str, field: str, read: object) 
         ("PORT", "\u0663"),
         ("PORT", "9" * 5000),
         ("JIT_LOG", "verbose"),
+        ("JIT_JIRA_URL", "https://acme.atlassian.net"),
+        ("JIT_GITHUB_URL", "http://git.example"),
+        ("JIT_TICKET_URL", "https://desk.example/t"),
+        ("JIT_TICKET_URL", "https://desk.example/{ticket}/{ticket}"),
+        ("JIT_TICKET_URL", "https://{ticket}.example/"),
+        ("JIT_TICKET_URL", "http://desk.example/{ticket}"),
+        ("JIT_TICKET_URL", "https://desk.example/#{ticket}"),
+        ("JIT_TICKET_URL", "https://me:hush@desk.example/{ticket}"),
+        ("JIT_TICKET_PAGES", "https://desk.example/"),
+        ("JIT_TICKET_EVERY_S", "0"),
+        ("JIT_TICKET_EVERY_S", "1m"),
     ],
 )
 def test_a_wrong_value_is_named_and_no_secret_is_quoted(name: str, value: str) -> None:
@@ -149,3 +175,64 @@ def test_secrets_are_not_printed_with_the_settings() -> None:
     assert sum(isinstance(getattr(settings, each.name), Secret) for each in fields(settings)) == 4
     with pytest.raises(TypeError, match="not copied"):
         asdict(settings)
+
+
+def test_nothing_is_set_of_trackers_unless_somebody_sets_it() -> None:
+    assert read_settings(FULL).trackers == TrackerSettings()
+    assert read_trackers({}).configured == frozenset()
+
+
+TRACKERS = {
+    "JIT_JIRA_URL": "https://acme.atlassian.net/",
+    "JIT_JIRA_USER": "bot@acme.example",
+    "JIT_JIRA_TOKEN": "hush-5",
+    "JIT_GITHUB_TOKEN": "hush-6",
+    "JIT_TICKET_URL": "https://desk.example/api?id={ticket}&x=1",
+    "JIT_TICKET_PAGES": "https://desk.example/{ticket}",
+    "JIT_TICKET_TOKEN": "hush-7",
+    "JIT_TICKET_EVERY_S": "90",
+}
+
+
+def test_each_variable_of_trackers_is_read() -> None:
+    assert read_trackers(TRACKERS) == TrackerSettings(
+        configured=frozenset(Tracker),
+        jira_url="https://acme.atlassian.net",
+        jira_user="bot@acme.example",
+        jira_token=Secret("hush-5"),
+        github_url="https://api.github.com",
+        github_token=Secret("hush-6"),
+        ticket_url="https://desk.example/api?id={ticket}&x=1",
+        ticket_pages="https://desk.example/{ticket}",
+        ticket_token=Secret("hush-7"),
+        every=timedelta(seconds=90),
+    )
+    assert "hush" not in repr(read_trackers(TRACKERS))
+
+
+def test_a_tracker_on_a_listed_host_may_speak_plain_http() -> None:
+    env = {
+        **TRACKERS,
+        "JIT_JIRA_URL": "http://jira.corp",
+        "JIT_TICKET_URL": "http://desk.corp/{ticket}",
+        "JIT_ALLOW_PRIVATE": "jira.corp,DESK.corp",
+    }
+    assert read_trackers(env).jira_url == "http://jira.corp"
+    with pytest.raises(Misconfigured) as caught:
+        read_trackers({**env, "JIT_ALLOW_PRIVATE": "jira.corp"})
+    assert caught.value.problems == (
+        "JIT_TICKET_URL must be an https URL (http only on this machine)",
+    )
+
+
+def test_a_policy_that_names_a_tracker_that_is_not_set_is_told_what_to_set() -> None:
+    asks = {
+        name: a_bundle(name, ticket=TicketRule(pattern="x", example="x", tracker=tracker))
+        for name, tracker in (("ops", Tracker.JIRA), ("dev", Tracker.GITHUB), ("own", None))
+    }
+    policy = a_policy({name: (bundle, ()) for name, bundle in asks.items()})
+    given = {name: value for name, value in TRACKERS.items() if "GITHUB" in name}
+    [problem] = missing_trackers(policy, read_trackers(given))
+    needed = "JIT_JIRA_URL and JIT_JIRA_USER and JIT_JIRA_TOKEN"
+    assert problem == f"the bundle ops looks its tickets up in jira: set {needed}"
+    assert len(missing_trackers(policy, TrackerSettings())) == 2

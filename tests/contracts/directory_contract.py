@@ -119,6 +119,13 @@ class DirectoryContract:
         with pytest.raises(Unavailable, match=r"shrunk has 2 members, .* 3 at least"):
             await workspace.directory.groups_of(who("U0DAN"), [group])
 
+    async def test_the_address_of_a_person_of_ours(self, workspace: Workspace) -> None:
+        assert await workspace.directory.email(who("U0ANNA")) == "anna@acme.example"
+        assert await workspace.directory.email(who("U0XENIA")) == ""
+        assert await workspace.directory.email(who("U0NOBODY")) == ""
+        assert await workspace.directory.email(who("U0ANNA", "T0OTHER")) == ""
+        assert await workspace.directory.email(Actor(Kind.MACHINE, "U0ANNA", TEAM)) == ""
+
     @pytest.mark.parametrize("channel", USABLE)
     async def test_a_channel_that_the_bot_can_post_to(
         self, workspace: Workspace, channel: str
@@ -138,6 +145,7 @@ class DirectoryContract:
             workspace.directory.standing(who("U0ANNA"), fresh=True),
             workspace.directory.groups_of(who("U0ANNA"), [BILLING]),
             workspace.directory.channel_problem("#general"),
+            workspace.directory.email(who("U0ANNA")),
         ):
             with pytest.raises(Unavailable):
                 await question

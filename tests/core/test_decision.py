@@ -20,7 +20,8 @@ from bot.core.decision import (
 )
 from bot.core.errors import Invalid
 from bot.core.policy import Chain, Group, Guardrail, Policy, Rule, Selector, Stage, Verdict
-from bot.core.scopes import Bundle, Limits, Risk, ScopeText, TicketRule
+from bot.core.scopes import Bundle, Limits, Risk, ScopeText, TicketRule, Tracker
+from bot.core.tickets import SeenTicket
 from bot.core.windows import Window
 from tests.builders import ANNA, LEADS, T0, requested
 
@@ -500,3 +501,35 @@ def test_a_request_is_not_granted_once_a_condition_does_not_hold_any_more():
     assert "cannot be decided" in str(
         later(replace(BY_LEADS, when=when("user.active_grants < 3")), a_rule("free"))
     )
+
+
+UNKNOWN = SeenTicket(tracker=Tracker.JIRA, unknown="jira.example did not answer")
+STRICT = replace(BILLING, ticket=TicketRule(pattern="OPS-7", example="OPS-7", tracker=Tracker.JIRA))
+LENIENT = replace(STRICT, ticket=replace(STRICT.ticket, people_if_down=True))
+
+
+def test_nobody_can_have_what_needs_a_ticket_that_cannot_be_checked():
+    no = decided(a_rule("free"), a_rule("asked", Verdict.REQUIRE), bundle=STRICT, ticket=UNKNOWN)
+    assert isinstance(no, Reject)
+    assert no.reasons == ("the ticket cannot be checked: jira.example did not answer",)
+
+
+def test_a_ticket_that_cannot_be_checked_passes_over_rules_that_ask_nobody():
+    rules = (a_rule("free"), a_rule("asked", Verdict.REQUIRE), a_rule("freer"))
+    for ticket in (None, replace(UNKNOWN, unknown="")):
+        assert isinstance(decided(*rules, bundle=LENIENT, ticket=ticket), Allow)
+    answer = decided(*rules, bundle=LENIENT, ticket=UNKNOWN)
+    assert isinstance(answer, NeedApproval)
+    assert answer.rule == "asked"
+
+
+def test_a_ticket_that_cannot_be_checked_never_lifts_a_rule_that_denies():
+    no = decided(a_rule("no", Verdict.DENY), a_rule("free"), bundle=LENIENT, ticket=UNKNOWN)
+    assert isinstance(no, Reject)
+    assert no.rule == "no"
+
+
+def test_where_only_rules_that_ask_nobody_would_hold_the_answer_is_no():
+    no = decided(a_rule("free"), bundle=LENIENT, ticket=UNKNOWN)
+    assert isinstance(no, Reject)
+    assert no.reasons[1] == "free: it asks nobody, and the ticket cannot be checked now"

@@ -19,6 +19,7 @@ from bot.core.moves import (
     Deliver,
     Deny,
     End,
+    EndWithTicket,
     Escalate,
     Extend,
     Lapse,
@@ -35,7 +36,7 @@ from bot.core.permission import MAY, Circumstances
 from bot.core.places import open_places, places_of, voters
 from bot.core.policy import Escalation, Group, Share, Stage
 from bot.core.request import Request, evolve, replay, shown_digest, timers
-from bot.core.scopes import Delivery
+from bot.core.scopes import Delivery, Tracker
 from bot.core.states import (
     GRANT_NEXT,
     NOTES,
@@ -46,6 +47,7 @@ from bot.core.states import (
     Timer,
     is_terminal,
 )
+from bot.core.tickets import SeenTicket
 from tests.builders import requested
 
 T0 = datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -105,6 +107,7 @@ asks = st.builds(
     delivery=st.sampled_from(Delivery),
     by=st.sampled_from(PEOPLE),
     duration=st.integers(1, 90).map(lambda minutes: timedelta(minutes=minutes)),
+    seen=st.sampled_from([None, SeenTicket(tracker=Tracker.JIRA, watched=timedelta(minutes=1))]),
 )
 EXTENSION = asked(request=RequestId("R-BBBBBBBBBBBB"), extends=RequestId("R-AAAAAAAAAAAA"))
 moves: st.SearchStrategy[Move] = st.one_of(
@@ -128,6 +131,7 @@ moves: st.SearchStrategy[Move] = st.one_of(
     st.just(Warn()),
     st.just(Extend(EXTENSION)),
     st.just(End()),
+    st.just(EndWithTicket("OPS-7 is closed")),
     st.builds(Revoke, st.text(max_size=5)),
 )
 steps = st.lists(st.tuples(moves, st.sampled_from((*PEOPLE, BOT)), st.floats(0.1, 25)), max_size=25)
@@ -315,6 +319,7 @@ ALLOWED = {
     (Warn(), "bot"),
     (Extend(EXTENSION), "bot"),
     (End(), "bot"),
+    (EndWithTicket("OPS-7 is closed"), "bot"),
     (Revoke(), "requester"),
     (Revoke(), "approver"),
     (Revoke(), "owner"),

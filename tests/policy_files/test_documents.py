@@ -2,6 +2,7 @@
 
 import pytest
 
+from bot.core.scopes import TicketRule, Tracker
 from tests.policy_files.folders import BUNDLES, GROUPS, RULES, bundle, loaded, problems, rule
 
 WHERE = "p/bundles.yaml"
@@ -202,6 +203,44 @@ def test_the_right_files_are_right(tmp_path):
         (
             'ticket: {pattern: "[A-Z]+-[0-9]+", example: "OPS-1 2"}',
             "13:49: {at}.ticket.example: 'OPS-1 2' does not match the pattern in full",
+        ),
+        (
+            "ticket: {pattern: a, example: a, tracker: gira}",
+            "13:47: {at}.ticket.tracker: 'gira' is not allowed (did you mean 'jira'?)",
+        ),
+        (
+            "ticket: {pattern: a, example: a, tracker: url, project: []}",
+            "13:61: {at}.ticket.project: must not be empty",
+        ),
+        (
+            "ticket: {pattern: a, example: a, project: [OPS]}",
+            "13:47: {at}.ticket.project: only a tracker can tell; say which, in `tracker`",
+        ),
+        (
+            "ticket: {pattern: a, example: a, assigned: true}",
+            "13:48: {at}.ticket.assigned: only a tracker can tell; say which, in `tracker`",
+        ),
+        (
+            "ticket: {pattern: a, example: a, tracker: github}",
+            ("13:13: {at}.ticket: a ticket of github is OWNER/REPO#NUMBER, such as acme/shop#7"),
+        ),
+        (
+            "on_tracker_down: ask",
+            (
+                "13:22: {at}.on_tracker_down: no tracker is asked here;"
+                " say which, in `ticket.tracker`"
+            ),
+        ),
+        (
+            "end_with_ticket: true",
+            (
+                "13:22: {at}.end_with_ticket: no tracker is asked here;"
+                " say which, in `ticket.tracker`"
+            ),
+        ),
+        (
+            "on_tracker_down: no",
+            "13:22: {at}.on_tracker_down: 'no' is not allowed (there is deny, ask)",
         ),
         ('ticket: {pattern: "[A-Z]+"}', "13:5: {at}.ticket: the key 'example' is missing"),
     ],
@@ -656,3 +695,25 @@ def test_a_file_of_the_wrong_shape_is_refused_at_the_place(tmp_path, text, probl
 def test_what_is_long_is_clipped_where_it_is_repeated(tmp_path):
     (problem,) = problems(tmp_path, bundles=bundle(f"risk: {'x' * 100_000}"))
     assert len(problem) < 300
+
+
+def test_a_bundle_says_which_tracker_is_asked_and_what_follows(tmp_path):
+    tracked = "ticket: {pattern: 'OPS-[0-9]+', example: OPS-7, tracker: jira, project: [OPS, PAY]}"
+    [plain] = loaded(tmp_path, bundles=bundle(tracked)).policy.bundles.values()
+    assert plain.ticket == TicketRule(
+        pattern="OPS-[0-9]+", example="OPS-7", tracker=Tracker.JIRA, projects=("OPS", "PAY")
+    )
+    more = tracked.replace("project: [OPS, PAY]", "assigned: true")
+    lines = f"{more}\n    on_tracker_down: ask\n    end_with_ticket: true"
+    [strict] = loaded(tmp_path, bundles=bundle(lines)).policy.bundles.values()
+    assert strict.ticket == TicketRule(
+        pattern="OPS-[0-9]+",
+        example="OPS-7",
+        tracker=Tracker.JIRA,
+        assigned=True,
+        people_if_down=True,
+        ends_grant=True,
+    )
+    denies = bundle(f"{tracked}\n    on_tracker_down: deny")
+    [same] = loaded(tmp_path, bundles=denies).policy.bundles.values()
+    assert same.ticket == plain.ticket

@@ -2,13 +2,15 @@
 
 import json
 import re
+from datetime import timedelta
 
 from hypothesis import strategies as st
 
 from bot.core.identity import BOT
 from bot.core.moves import Approve, Deny, Revoke
 from bot.core.policy import Stage
-from bot.core.scopes import Delivery, Risk, ScopeText
+from bot.core.scopes import Delivery, Risk, ScopeText, Tracker
+from bot.core.tickets import SeenTicket
 from bot.sandbox.limits import check_message, check_view
 from bot.slack.mrkdwn import MESSAGE_TEXT, MESSAGE_WEIGHT, Rendered, weight
 from tests.core.test_lifecycle import ANNA, BEN, CLEO, PEOPLE, asked, group, moves, stages
@@ -35,6 +37,16 @@ scopes = st.lists(
     min_size=1,
     max_size=120,
 ).map(tuple)
+TICKET = "https://jira.example/browse/OPS-7"
+seen = st.builds(
+    SeenTicket,
+    tracker=st.sampled_from(Tracker),
+    link=st.sampled_from(["", TICKET]),
+    title=texts,
+    status=texts,
+    unknown=st.one_of(st.just(""), texts),
+    watched=st.sampled_from([None, timedelta(minutes=1)]),
+)
 one_lead = (Stage(name="lead", approvers=(group("leads"),)),)
 asks = st.builds(
     asked,
@@ -49,6 +61,7 @@ asks = st.builds(
     reasons=st.lists(texts, min_size=1, max_size=3).map(tuple),
     reason=texts,
     ticket=texts,
+    seen=st.none() | seen,
     left_out=st.integers(0, 3),
     scopes=scopes,
 )
@@ -65,6 +78,7 @@ _OURS = re.compile(
     r"<@[UW][A-Z0-9]+>|<!subteam\^S0TEAM>"
     r"|<!date\^\d+\^\{date_short_pretty\} at \{time\}\|[-: \w]+>"
     rf"|<{re.escape(CARD)}\|Open the card>"
+    rf"|<{re.escape(TICKET)}\|[^<>]+>"
 )
 _QUOTE = re.compile(r"^> ", re.MULTILINE)
 

@@ -13,8 +13,9 @@ from bot.core.lifecycle import opened
 from bot.core.permission import Circumstances
 from bot.core.policy import Group, Stage
 from bot.core.request import Request, evolve, replay, shown_digest
-from bot.core.scopes import Delivery, Risk, ScopeText
+from bot.core.scopes import Delivery, Risk, ScopeText, Tracker
 from bot.core.states import GrantState
+from bot.core.tickets import SeenTicket
 from bot.slack.answers import list_text, status_text
 from bot.slack.approver_forms import (
     answer_form,
@@ -462,3 +463,48 @@ def test_ten_lines_can_go_out_in_one_message_however_much_was_said(reason):
     must_fit(
         Rendered("\n".join(line.text for line in lines), [b for line in lines for b in line.blocks])
     )
+
+
+SEEN = SeenTicket(
+    tracker=Tracker.JIRA,
+    link="https://jira.example/browse/OPS-7?a=1&b=2",
+    title="Refunds *hang* <!channel>",
+    status="In Progress",
+)
+
+
+def why_on_card(**over):
+    return request_card(a_request(**over)).blocks[1]["text"]["text"]
+
+
+def test_a_card_links_to_the_ticket_and_tells_its_title_and_status():
+    assert why_on_card(ticket="OPS-7", seen=SEEN).endswith(
+        "*Ticket*  <https://jira.example/browse/OPS-7?a=1&amp;b=2|OPS-7>"
+        "  ·  Refunds \u2217hang\u2217 &lt;!channel&gt;  ·  In Progress"
+    )
+    bare = replace(SEEN, link="", title="", status="")
+    assert why_on_card(ticket="OPS-7", seen=bare).endswith("*Ticket*  OPS-7")
+    assert why_on_card(ticket="OPS-7").endswith("*Ticket*  OPS-7")
+    assert "Ticket" not in why_on_card(ticket="", seen=SEEN)
+
+
+def test_a_card_says_that_the_ticket_could_not_be_checked_and_why():
+    unknown = replace(SEEN, title="", status="", unknown="jira.example did not answer")
+    assert why_on_card(ticket="OPS-7", seen=unknown).endswith(
+        "|OPS-7>  ⚠️ it could not be checked: jira.example did not answer"
+    )
+
+
+def test_a_grant_that_ended_with_its_ticket_tells_why_and_blames_nobody():
+    asked = requested(ticket="OPS-7", seen=SEEN)
+    why = "OPS-7 is closed (Done)"
+    gone = e.Revoked(request=REQUEST, at=T0, by=BOT, reason=why)
+    request = replay((asked, *granted(asked, at=T0), gone))
+    line, note = thread_line(gone, request), outcome_dm(gone, request)
+    assert line.text == f"🛑 The access has ended before its time: {why}"
+    assert note.text.startswith("🛑 Your access to Read billing has ended early")
+    assert why in note.text
+    card = request_card(request)
+    assert f"🛑 Why\n> {why}" in "\n".join(parts(card.blocks, "mrkdwn"))
+    for shown in (line, note, card):
+        assert "the bot" not in "\n".join((shown.text, *parts(shown.blocks, "mrkdwn")))

@@ -24,6 +24,7 @@ class TestMemoryDirectory(DirectoryContract):
             "S0BILLING": frozenset({"U0BEN", "U0CLEO"}),
             "S0SRE": frozenset({"U0CLEO", "U0DAN"}),
         }
+        directory.emails["U0ANNA"] = "anna@acme.example"
         directory.channels |= dict.fromkeys(USABLE, "")
         directory.channels |= dict.fromkeys(UNUSABLE[:4], "the app is not in it")
 
