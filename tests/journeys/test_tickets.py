@@ -1,7 +1,13 @@
 """Tickets: looked up when somebody asks, seen on the card, and the end of what they were for."""
 
 import json
+from dataclasses import replace
 
+import pytest
+
+from bot.config import TrackerSettings
+from bot.core.errors import Misconfigured
+from bot.service import Role, running
 from bot.story import token_in
 from tests.journeys.test_asking import filled, raw
 from tests.journeys.town import ACCESS, DIRECT, JWT, answered, asked, becomes, died, told
@@ -73,3 +79,13 @@ async def test_while_the_tracker_does_not_answer_people_decide_and_read_so_on_th
     await town.acme.tracker_leaves(away=False)
     await town.acme.closes_ticket("BILL-7")
     await died(town, token)
+
+
+async def test_a_policy_that_names_a_tracker_without_settings_stops_the_start(web_town):
+    settings = replace(web_town.settings, trackers=TrackerSettings())
+    with pytest.raises(Misconfigured) as problem:
+        async with running(settings, Role.ALL):
+            pass
+    assert problem.value.problems == (
+        "the bundle mend looks its tickets up in url: set JIT_TICKET_URL",
+    )
