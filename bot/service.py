@@ -192,8 +192,10 @@ async def _serving(
     app = make_app(
         HttpParts(
             tokens=parts.tokens,
-            clients=lambda: on.loaded.clients,
+            clients=parts.clients,
             jwks=on.keyring.jwks,
+            issuer=settings.issuer,
+            resources=lambda: on.loaded.resources,
             slack=over_http(bolt, secret) if secret is not None else None,
             ready=health.report,
             render_metrics=health.metrics,

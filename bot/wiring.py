@@ -17,6 +17,7 @@ from bot.core.errors import Misconfigured
 from bot.core.identity import RequestId
 from bot.core.policy import Policy
 from bot.core.states import Timer
+from bot.http.clients import Clients
 from bot.keyring import Keyring, make_key
 from bot.policy_files import Loaded, load_policies
 from bot.slack.api import SlackApi
@@ -171,6 +172,7 @@ class Parts:
     requests: Requests
     workers: tuple[Worker, ...]
     tokens: Tokens
+    clients: Clients
     listeners: Listeners
     after: Tasks
 
@@ -222,6 +224,12 @@ def build(on: Ground, home: Home) -> Parts:
         requests=requests,
         workers=(safety, messages),
         tokens=Tokens(store.tokens, on.keyring, clock, requests),
+        clients=Clients(
+            lambda: on.loaded.clients,
+            issuer=on.settings.issuer,
+            once=store.once,
+            clock=clock,
+        ),
         listeners=_front(on, requests, clicks, directory, after),
         after=after,
     )
