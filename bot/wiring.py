@@ -18,7 +18,7 @@ from bot.core.identity import RequestId
 from bot.core.policy import Policy
 from bot.core.states import Timer
 from bot.http.clients import Clients
-from bot.keyring import Keyring, make_key
+from bot.keyring import Keyring, load_ring, make_key
 from bot.policy_files import Loaded, load_policies
 from bot.slack.api import SlackApi
 from bot.slack.clicks import Clicks
@@ -144,7 +144,7 @@ def _files(settings: Settings, *, embedded: Path | None) -> tuple[Loaded, Keyrin
     try:
         if embedded is not None and not any(settings.keys.glob("*.pem")):
             make_key(settings.keys, name=f"{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}")
-        keyring = Keyring.load(settings.keys)
+        keyring = load_ring(settings.keys)
     except Misconfigured as problem:
         problems += problem.problems
     if loaded is None or keyring is None:
