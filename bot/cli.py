@@ -1,23 +1,22 @@
 """The command `jit`."""
 
 import asyncio
-import hashlib
 import os
 import re
-import secrets
 import sys
 from collections.abc import Coroutine
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import click
 import yaml
 
+from bot.cli_errors import fail, failures_told
+from bot.clients_cli import clients
 from bot.config import SECRETS, read_settings
 from bot.core.errors import BotError
 from bot.demo import play_demo, play_story
-from bot.keyring import make_key
+from bot.keys_cli import keys
 from bot.policy_cli import policy
 from bot.service import Role, serve_forever
 from bot.telemetry import configure_logging
@@ -25,7 +24,6 @@ from bot.telemetry import configure_logging
 # Where `--embedded` and the demo keep Redis and keys.
 STATE: Final = Path(".jit")
 MANIFEST: Final = Path("manifest.yml")
-_CLIENT_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
 
 
 def _run(work: Coroutine[Any, Any, int | None]) -> None:
@@ -33,17 +31,9 @@ def _run(work: Coroutine[Any, Any, int | None]) -> None:
     try:
         sys.exit(asyncio.run(work) or 0)
     except BotError as problem:
-        _fail(problem)
+        fail(problem)
     except KeyboardInterrupt:
         sys.exit(130)
-
-
-def _fail(problem: BotError) -> None:
-    for line in str(problem).splitlines():
-        click.echo(f"jit: {line}", err=True)
-    if problem.hint:
-        click.echo(f"jit: {problem.hint}", err=True)
-    sys.exit(1)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -67,11 +57,8 @@ def main() -> None:
 def serve(role: str, *, embedded: bool) -> None:
     """Run the bot; settings come from the environment, see the README."""
     state = STATE if embedded else None
-    try:
+    with failures_told():
         settings = read_settings(os.environ, embedded=state)
-    except BotError as problem:
-        _fail(problem)
-        return
     for name in SECRETS:  # from here on they are in `settings` only, and in no dump of a process
         os.environ.pop(name, None)
     configure_logging(settings.log_level, sys.stderr)
@@ -87,48 +74,8 @@ def demo(*, script: bool, port: int) -> None:
     _run(play_story(STATE / "story") if script else play_demo(STATE / "demo", port=port))
 
 
-main.add_command(policy)
-
-
-@main.group()
-def keys() -> None:
-    """Signing keys."""
-
-
-@keys.command("init")
-@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), envvar="JIT_KEYS")
-def keys_init(folder: Path) -> None:
-    """Make the first signing key in FOLDER (default: $JIT_KEYS)."""
-    if folder.exists() and any(folder.glob("*.pem")):
-        raise click.ClickException(f"{folder} holds a key already")
-    path = make_key(folder, name=f"{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}")
-    click.echo(f"made {path}; keep it secret, and give every replica the same folder")
-
-
-@main.group()
-def clients() -> None:
-    """OAuth clients that may ask about tokens."""
-
-
-@clients.command("add")
-@click.argument("name")
-@click.argument("resources", nargs=-1, required=True)
-def clients_add(name: str, resources: tuple[str, ...]) -> None:
-    """Make a secret for client NAME, which answers for RESOURCES (URIs).
-
-    The secret is printed once and kept nowhere; what goes into policies/clients.yaml follows it.
-    """
-    if not _CLIENT_ID.fullmatch(name):
-        raise click.ClickException("a client's name is small letters, digits and dashes")
-    secret = secrets.token_urlsafe(32)
-    entry = {
-        "secret_sha256": hashlib.sha256(secret.encode()).hexdigest(),
-        "resources": list(resources),
-    }
-    click.echo(f"client_id:     {name}\nclient_secret: {secret}\n")
-    click.echo("# add this to policies/clients.yaml; the secret above is not shown again")
-    text = yaml.safe_dump({"version": 1, "clients": {name: entry}}, sort_keys=False)
-    click.echo(text, nl=False)
+for group in (policy, keys, clients):
+    main.add_command(group)
 
 
 @main.command()

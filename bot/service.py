@@ -8,13 +8,13 @@ import asyncio
 import gc
 import math
 import signal
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from aiohttp import web
@@ -24,6 +24,7 @@ from bot.config import Settings
 from bot.core.errors import Busy, Misconfigured, Unavailable
 from bot.http.health import Report
 from bot.http.server import HttpParts, make_app, make_runner
+from bot.keyring.watch import KeyWatch
 from bot.slack.api import SlackError
 from bot.slack.cache import Kept
 from bot.slack.directory import Home, find_home
@@ -90,7 +91,8 @@ async def running(
         on = await stack.enter_async_context(ground(settings, embedded=embedded))
         parts = build(on, await _home(on))
         await stack.enter_async_context(_working(parts, role))
-        await stack.enter_async_context(_watched(on))
+        keys = KeyWatch(settings.keys, on.keyring)
+        await stack.enter_async_context(_going(_watch_store(on), keys.run()))
         bolt = make_bolt(
             parts.listeners,
             api=on.api,
@@ -101,7 +103,7 @@ async def running(
         if role.answers and settings.app_token is not None:
             socket = Socket(bolt, settings.app_token)
             await stack.enter_async_context(_connected(socket))
-        health = _Health(on, parts, socket)
+        health = _Health(on, parts, socket, keys)
         url = await stack.enter_async_context(_serving(on, parts, bolt, health, role))
         calm_collector()
         log.info("bot.started", role=role, url=url, policy=on.loaded.policy.digest[:12])
@@ -150,26 +152,28 @@ async def _working(parts: Parts, role: Role) -> AsyncGenerator[None, None]:
 
 
 @asynccontextmanager
-async def _watched(on: Ground) -> AsyncGenerator[None, None]:
-    """Grant nothing any more once the store has been wiped: what it forgot cannot be known."""
-
-    async def watch() -> None:
-        while True:
-            await asyncio.sleep(WATCH_EVERY_S)
-            try:
-                stopped = await current_epoch(on.redis) != on.mark
-            except Unavailable:
-                continue
-            if stopped and not on.clock.stopped:
-                log.critical("store.wiped", hint="see docs/operations.md, 'The store was wiped'")
-            on.clock.stopped = stopped
-
-    task = asyncio.create_task(watch())
+async def _going(*loops: Coroutine[Any, Any, None]) -> AsyncGenerator[None, None]:
+    """Run `loops` in the background."""
+    tasks = [asyncio.create_task(loop) for loop in loops]
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _watch_store(on: Ground) -> None:
+    """Grant nothing any more once the store has been wiped: what it forgot cannot be known."""
+    while True:
+        await asyncio.sleep(WATCH_EVERY_S)
+        try:
+            stopped = await current_epoch(on.redis) != on.mark
+        except Unavailable:
+            continue
+        if stopped and not on.clock.stopped:
+            log.critical("store.wiped", hint="see docs/operations.md, 'The store was wiped'")
+        on.clock.stopped = stopped
 
 
 @asynccontextmanager
@@ -192,8 +196,10 @@ async def _serving(
     app = make_app(
         HttpParts(
             tokens=parts.tokens,
-            clients=lambda: on.loaded.clients,
+            clients=parts.clients,
             jwks=on.keyring.jwks,
+            issuer=settings.issuer,
+            resources=lambda: on.loaded.resources,
             slack=over_http(bolt, secret) if secret is not None else None,
             ready=health.report,
             render_metrics=health.metrics,
@@ -224,8 +230,9 @@ class _Health:
         socket: None when payloads come over HTTP only.
     """
 
-    def __init__(self, on: Ground, parts: Parts, socket: Socket | None) -> None:
+    def __init__(self, on: Ground, parts: Parts, socket: Socket | None, keys: KeyWatch) -> None:
         self._on = on
+        self._keys = keys
         self._parts = parts
         self._socket = socket
         self._channels = Kept(self._find_warnings, keep=REPORT_KEPT, now=on.clock.now)
@@ -242,7 +249,8 @@ class _Health:
             problems.append("the clocks of Redis and this machine disagree: nothing is granted")
         if self._socket is not None and not await self._socket.client.is_connected():
             problems.append("Socket Mode is not connected")
-        return Report(problems=problems, warnings=await self._channels.get(""))
+        warnings = [*self._keys.problems, *await self._channels.get("")]
+        return Report(problems=problems, warnings=warnings)
 
     async def _find_warnings(self, _: str) -> Sequence[str]:
         """Return why cards of some bundles could not be posted."""

@@ -18,7 +18,8 @@ from bot.core.identity import RequestId
 from bot.core.policy import Policy
 from bot.core.scopes import Tracker
 from bot.core.states import Timer
-from bot.keyring import Keyring, make_key
+from bot.http.clients import Clients
+from bot.keyring import Keyring, load_ring, make_key
 from bot.outbound import Outbound, open_outbound
 from bot.policy_files import Loaded, load_policies
 from bot.slack.api import SlackApi
@@ -153,7 +154,7 @@ def _files(settings: Settings, *, embedded: Path | None) -> tuple[Loaded, Keyrin
     try:
         if embedded is not None and not any(settings.keys.glob("*.pem")):
             make_key(settings.keys, name=f"{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}")
-        keyring = Keyring.load(settings.keys)
+        keyring = load_ring(settings.keys)
     except Misconfigured as problem:
         problems += problem.problems
     if loaded is None or keyring is None or problems:
@@ -181,6 +182,7 @@ class Parts:
     requests: Requests
     workers: tuple[Worker, ...]
     tokens: Tokens
+    clients: Clients
     listeners: Listeners
     after: Tasks
 
@@ -242,6 +244,12 @@ def build(on: Ground, home: Home) -> Parts:
         requests=requests,
         workers=(safety, messages, watches),
         tokens=Tokens(store.tokens, on.keyring, clock, requests),
+        clients=Clients(
+            lambda: on.loaded.clients,
+            issuer=on.settings.issuer,
+            once=store.once,
+            clock=clock,
+        ),
         listeners=_front(on, requests, clicks, directory, after),
         after=after,
     )

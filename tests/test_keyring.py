@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from bot.core.errors import Invalid, Misconfigured
-from bot.keyring import Keyring, make_key
+from bot.keyring import Keyring, load_ring, make_key
 from tests.builders import T0
 
 ISSUER = "https://jit.example"
@@ -70,7 +70,7 @@ def folder(tmp_path: Path) -> Path:
 
 def problems(folder: Path) -> str:
     with pytest.raises(Misconfigured) as caught:
-        Keyring.load(folder)
+        load_ring(folder)
     return str(caught.value)
 
 
@@ -80,7 +80,7 @@ def test_a_made_key_is_for_its_owner_alone_and_signs(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
     assert list(path.parent.iterdir()) == [path]  # nothing half written is left
-    ring = Keyring.load(path.parent)
+    ring = load_ring(path.parent)
     token = ring.sign(CLAIMS, kid=ring.active_kid)
     assert ring.verify(token, issuer=ISSUER, now=T0) == CLAIMS
 
@@ -112,7 +112,7 @@ def test_the_greatest_file_name_signs_and_all_are_known(folder: Path) -> None:
     put(folder / "2026-02.pem", pem(key(2)))
     put(folder / "2025-12.pem", pem(key(3)))
     put(folder / "notes.txt", b"not a key", 0o644)
-    ring = Keyring.load(folder)
+    ring = load_ring(folder)
     assert ring.active_kid == Keyring.of(key(2)).active_kid
     for number in (1, 2, 3):
         assert ring.knows(Keyring.of(key(number)).active_kid)
@@ -120,13 +120,13 @@ def test_the_greatest_file_name_signs_and_all_are_known(folder: Path) -> None:
 
 def test_a_key_that_is_taken_away_kills_its_tokens(folder: Path) -> None:
     put(folder / "2026-02.pem", pem(key(2)))
-    ring = Keyring.load(folder)
+    ring = load_ring(folder)
     old = Keyring.of(key(1))
     token = old.sign(CLAIMS, kid=old.active_kid)
     assert ring.verify(token, issuer=ISSUER, now=T0) == CLAIMS
     (folder / "2026-01.pem").unlink()
     with pytest.raises(Invalid):
-        Keyring.load(folder).verify(token, issuer=ISSUER, now=T0)
+        load_ring(folder).verify(token, issuer=ISSUER, now=T0)
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o601, 0o666])
@@ -145,7 +145,7 @@ def test_a_folder_that_others_can_write_to_is_refused(folder: Path, mode: int) -
 def test_modes_that_shut_others_out_are_fine(folder: Path, mode: int) -> None:
     (folder / "2026-01.pem").chmod(mode)
     folder.chmod(0o755)
-    assert Keyring.load(folder).active_kid
+    assert load_ring(folder).active_kid
 
 
 def test_every_bad_file_is_named_at_once_and_none_is_quoted(folder: Path) -> None:

@@ -9,7 +9,7 @@ from bot.core.client import Client
 from bot.core.errors import Unavailable
 from bot.core.identity import fingerprint
 from bot.http.answers import InvalidRequest, answer
-from bot.http.clients import caller
+from bot.http.clients import Clients
 from bot.http.forms import read_form
 from bot.usecases.ports import Metrics
 from bot.usecases.tokens import Tokens, hash_of
@@ -25,7 +25,7 @@ class OAuth:
         self,
         tokens: Tokens,
         *,
-        clients: Callable[[], Mapping[str, Client]],
+        clients: Clients,
         jwks: Callable[[], Mapping[str, Any]],
         metrics: Metrics,
     ) -> None:
@@ -60,8 +60,7 @@ class OAuth:
 
     async def _asked(self, request: web.Request) -> tuple[Client, str]:
         form = await read_form(request)
-        authorization = request.headers.getall(hdrs.AUTHORIZATION, ())
-        client = caller(authorization, form, self._clients())
+        client = await self._clients.caller(request, form)
         if "token" not in form:
             raise InvalidRequest("the parameter token is missing")
         return client, form["token"]

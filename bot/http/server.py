@@ -15,10 +15,12 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.log import server_logger
 from aiohttp.typedefs import Handler, Middleware
 
-from bot.core.client import Client
+from bot.core.client import Resource
 from bot.http.answers import answer_to
+from bot.http.clients import Clients
 from bot.http.forms import read_body
 from bot.http.health import Health, Report
+from bot.http.metadata import Metadata
 from bot.http.oauth import OAuth
 from bot.usecases.ports import Metrics
 from bot.usecases.tokens import Tokens
@@ -53,16 +55,20 @@ class HttpParts:
     """What the server is made of.
 
     Attributes:
-        clients: Returns the OAuth clients, by id.
+        clients: Finds out which OAuth client calls.
         jwks: Returns the public keys (RFC 7517, section 5).
+        issuer: The tokens' `iss`.
+        resources: Returns the APIs that are declared, by URI.
         slack: Answers Slack's payloads; None when they come over Socket Mode only.
         ready: Returns what is wrong.
         render_metrics: Measures what must be measured first; returns page and content type.
     """
 
     tokens: Tokens
-    clients: Callable[[], Mapping[str, Client]]
+    clients: Clients
     jwks: Callable[[], Mapping[str, Any]]
+    issuer: str
+    resources: Callable[[], Mapping[str, Resource]]
     slack: SlackHandler | None
     ready: Callable[[], Awaitable[Report]]
     render_metrics: Callable[[], Awaitable[tuple[bytes, str]]]
@@ -76,10 +82,12 @@ _REFUSED: Final = 400
 def make_app(parts: HttpParts) -> web.Application:
     """Return the application."""
     oauth = OAuth(parts.tokens, clients=parts.clients, jwks=parts.jwks, metrics=parts.metrics)
+    metadata = Metadata(parts.issuer, resources=parts.resources)
     health = Health(ready=parts.ready, render_metrics=parts.render_metrics)
     app = web.Application(middlewares=[_edge(parts.metrics)], client_max_size=SLACK_BODY_AT_MOST)
     app.add_routes(
         [
+            *(web.get(path, metadata.answer) for path in metadata.paths),
             web.get("/.well-known/jwks.json", oauth.keys),
             web.post("/oauth/introspect", oauth.introspect),
             web.post("/oauth/revoke", oauth.revoke),

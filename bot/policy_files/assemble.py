@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from bot.core import policy as core
-from bot.core.client import Client
+from bot.core.client import Client, Resource
 from bot.core.conditions import compile_condition
 from bot.core.scopes import Bundle, Delivery, Limits, Prolonging, Risk, ScopeText, TicketRule
 from bot.core.windows import Window
@@ -29,7 +29,10 @@ def policy_of(declared: Declared, *, default_resource: str) -> core.Policy:
     groups = _groups(declared.groups)
     windows = {entry.name: _window(entry) for entry in declared.windows}
     chains = {entry.name: _chain(entry, groups) for entry in declared.chains}
-    bundles = {entry.name: _bundle(entry, default_resource) for entry in declared.bundles}
+    resources = resources_of(declared)
+    bundles = {
+        entry.name: _bundle(entry, default_resource, resources) for entry in declared.bundles
+    }
     rules = [_rule(entry, chains, windows) for entry in declared.rules]
     guardrails = [_guardrail(entry, windows) for entry in declared.guardrails]
     return core.Policy(
@@ -47,10 +50,27 @@ def clients_of(declared: Declared) -> Mapping[str, Client]:
     return {
         entry.name: Client(
             id=entry.name,
-            secret_sha256=entry.model.secret_sha256,
-            resources=frozenset(entry.model.resources),
+            secrets_sha256=frozenset(entry.model.secret_sha256 or ()),
+            keys=tuple(entry.model.jwks or ()),
+            resources=frozenset(entry.model.resources or ()),
+            bundles=tuple(entry.model.bundles or ()),
+            owner=entry.model.owner or "",
         )
         for entry in declared.clients
+    }
+
+
+def resources_of(declared: Declared) -> Mapping[str, Resource]:
+    """Return the APIs by URI."""
+    return {
+        entry.name: Resource(
+            uri=entry.name,
+            title=entry.model.title,
+            owner=entry.model.owner or "",
+            scopes=entry.model.scopes,
+            token_max=entry.model.token_max,
+        )
+        for entry in declared.resources
     }
 
 
@@ -113,14 +133,17 @@ def _stage(model: Stage, groups: Mapping[str, core.Group]) -> core.Stage:
     )
 
 
-def _bundle(entry: Entry[documents.Bundle], default_resource: str) -> Bundle:
+def _bundle(
+    entry: Entry[documents.Bundle], default_resource: str, resources: Mapping[str, Resource]
+) -> Bundle:
     model = entry.model
+    resource = model.resource or default_resource
     return Bundle(
         name=entry.name,
         title=model.title,
         description=model.description,
-        scopes=_scopes(model.scopes),
-        resource=model.resource or default_resource,
+        scopes=_scopes(model.scopes, resources.get(resource)),
+        resource=resource,
         environment=model.environment,
         access=model.access,
         risk=model.risk,
@@ -162,8 +185,10 @@ def _prolonging(model: documents.Extend | None) -> Prolonging:
     return Prolonging(times=model.times, total=model.total) if model else Prolonging()
 
 
-def _scopes(scopes: list[str] | dict[str, str]) -> tuple[ScopeText, ...]:
-    words = scopes if isinstance(scopes, dict) else {}
+def _scopes(scopes: list[str] | dict[str, str], resource: Resource | None) -> tuple[ScopeText, ...]:
+    """Return the scopes with their words: the bundle's own, or else those of the API."""
+    own = scopes if isinstance(scopes, dict) else {}
+    words = {**(resource.scopes if resource is not None else {}), **own}
     return tuple(ScopeText(scope, words.get(scope, "")) for scope in scopes)
 
 
@@ -241,6 +266,7 @@ def _digest(declared: Declared) -> str:
         "windows": _dumped(declared.windows),
         "chains": _dumped(declared.chains),
         "bundles": _dumped(declared.bundles),
+        "resources": _dumped(declared.resources),
         "rules": [entry.model.model_dump(mode="json") for entry in declared.rules],
         "guardrails": [entry.model.model_dump(mode="json") for entry in declared.guardrails],
     }

@@ -7,9 +7,9 @@ from typing import Final, Generic, TypeVar
 from pydantic import ValidationError
 
 from bot.policy_files.chain_documents import Chain
+from bot.policy_files.client_documents import Client, Resource
 from bot.policy_files.documents import (
     Bundle,
-    Client,
     Defaults,
     Document,
     Group,
@@ -90,6 +90,7 @@ class Declared:
     rules: tuple[Entry[Rule], ...]
     guardrails: tuple[Entry[Guardrail], ...]
     clients: tuple[Entry[Client], ...]
+    resources: tuple[Entry[Resource], ...]
     namings: tuple[Naming, ...]
 
     def names(self, section: str) -> frozenset[str]:
@@ -98,7 +99,7 @@ class Declared:
 
 
 _LISTS: Final = ("rules", "guardrails")  # the order of these counts, so they are no mappings
-_MAPPINGS: Final = ("groups", "windows", "chains", "bundles", "clients")
+_MAPPINGS: Final = ("groups", "windows", "chains", "bundles", "clients", "resources")
 
 
 def declare(sources: Sequence[Source]) -> tuple[Declared, tuple[Problem, ...]]:
@@ -113,6 +114,7 @@ def declare(sources: Sequence[Source]) -> tuple[Declared, tuple[Problem, ...]]:
         rules=read.entries("rules", Rule),
         guardrails=read.entries("guardrails", Guardrail),
         clients=read.entries("clients", Client),
+        resources=read.entries("resources", Resource),
         namings=tuple(naming for source in sources for naming in _namings(source)),
     )
     return declared, tuple(read.problems)

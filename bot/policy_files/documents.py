@@ -42,7 +42,6 @@ from bot.policy_files.kinds import (
     Pattern,
     RiskName,
     Scopes,
-    Sha256,
     Start,
     Title,
     TrackerName,
@@ -290,19 +289,10 @@ class Guardrail(Model):
         return self
 
 
-class Client(Model):
-    """A program that may ask about tokens."""
-
-    LATER = frozenset({"bundles", "owner"})
-
-    secret_sha256: Sha256
-    resources: Annotated[list[Uri], Field(min_length=1)]
-
-
 class Document(Model):
     """One file: any of the sections. Their entries are validated one by one, by ENTRIES."""
 
-    LATER = frozenset({"admin_channel", "audit_channel", "auditors", "resources"})
+    LATER = frozenset({"admin_channel", "audit_channel", "auditors"})
 
     version: Version
     defaults: Any = None
@@ -313,3 +303,4 @@ class Document(Model):
     rules: list[Any] = []
     guardrails: list[Any] = []
     clients: dict[Name, Any] = {}
+    resources: dict[Uri, Any] = {}

@@ -152,7 +152,12 @@ def _is_split(uri: str) -> bool:
     return bool(parts.hostname) or parts.scheme not in ("http", "https")
 
 
-def _sha256(text: str) -> str:
+def sha256(text: str) -> str:
+    """Return `text` if it is a SHA-256 in hex.
+
+    Raises:
+        ValueError: It is none.
+    """
     if _SHA256.fullmatch(text) is None:
         # What stands there is not repeated: it may be the secret itself.
         raise ValueError("must be a SHA-256 in hex: 64 of 0-9 and a-f")
@@ -230,6 +235,9 @@ Name = Annotated[str, _Like(r"[a-z][a-z0-9-]{0,62}", "a name: small letters, dig
 Names = Annotated[list[Name], Field(min_length=1)]
 UserId = Annotated[str, _Like(r"[UW][A-Z0-9]{2,20}", "a Slack user id such as U012AB3CD")]
 UsergroupId = Annotated[str, _Like(r"S[A-Z0-9]{2,20}", "a Slack user group id such as S012AB3CD")]
+Owner = Annotated[
+    str, _Like(r"[a-z][a-z0-9-]{0,62}|[UW][A-Z0-9]{2,20}", "a group's name or a Slack user id")
+]
 Channel = Annotated[
     str,
     BeforeValidator(_channel),
@@ -287,7 +295,7 @@ IfDown = Annotated[str, _OneOf("deny", "ask")]
 Distinct = Annotated[str, _OneOf("chain")]
 Decision = Annotated[Verdict, _OneOf(*Verdict)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
-Sha256 = Annotated[str, AfterValidator(_sha256)]
+Sha256 = Annotated[str, AfterValidator(sha256)]
 Version = Annotated[int, AfterValidator(_version)]
 Labels = dict[str, str]
 

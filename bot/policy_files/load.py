@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from bot.core.client import Client
+from bot.core.client import Client, Resource
 from bot.core.errors import Misconfigured
 from bot.core.policy import Policy
-from bot.policy_files.assemble import clients_of, policy_of
+from bot.policy_files.assemble import clients_of, policy_of, resources_of
 from bot.policy_files.declared import Declared, declare
 from bot.policy_files.positions import MAX_BYTES, Source, no_source, read_source
 from bot.policy_files.problems import Problem
@@ -18,6 +18,7 @@ from bot.policy_files.references import (
     longer_than_allowed,
     too_few_people,
     unknown_names,
+    unknown_scopes,
 )
 
 SUFFIXES: Final = (".yaml", ".yml")
@@ -41,6 +42,7 @@ class Loaded:
 
     policy: Policy
     clients: Mapping[str, Client]
+    resources: Mapping[str, Resource]
 
 
 def load_policies(folder: Path, *, default_resource: str) -> Loaded:
@@ -61,14 +63,14 @@ def load_policies(folder: Path, *, default_resource: str) -> Loaded:
     problems += [*wrong, *doubles(declared), *longer_than_allowed(declared)]
     problems += [*too_few_people(declared), *circles(declared)]
     if len(readable) == len(sources):  # else what seems unknown may be in the others
-        problems += unknown_names(declared)
+        problems += [*unknown_names(declared), *unknown_scopes(declared)]
     if problems:
         raise WrongFiles(*sorted(problems))
     missing = [*_missing(declared, folder)]
     if missing:
         raise Misconfigured(*missing)
     policy = policy_of(declared, default_resource=default_resource)
-    return Loaded(policy=policy, clients=clients_of(declared))
+    return Loaded(policy=policy, clients=clients_of(declared), resources=resources_of(declared))
 
 
 def _paths(folder: Path) -> list[Path]:

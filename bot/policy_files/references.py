@@ -6,6 +6,7 @@ from typing import Final
 
 from bot.core.conditions import GROUPS_VARIABLE, WINDOWS_VARIABLE, compile_condition
 from bot.core.durations import spell
+from bot.policy_files.client_documents import Client, Resource
 from bot.policy_files.declared import Declared, Entry, Naming
 from bot.policy_files.documents import Defaults, Group, Guardrail, Model, Rule
 from bot.policy_files.problems import Path, Problem, quoted, suggestion
@@ -97,6 +98,24 @@ def _way(start: str, goal: str, parts: Mapping[str, tuple[str, ...]]) -> tuple[s
     return ()
 
 
+def unknown_scopes(declared: Declared) -> Iterator[Problem]:
+    """Yield a problem for every scope of a bundle that its resource does not have.
+
+    A resource that is not declared may have any.
+    """
+    scopes = {entry.name: entry.model.scopes for entry in declared.resources}
+    for bundle in declared.bundles:
+        resource = bundle.model.resource
+        if resource not in scopes:
+            continue
+        for place, scope in enumerate(bundle.model.scopes):
+            if scope not in scopes[resource]:
+                near = suggestion(scope, scopes[resource])
+                part = place if isinstance(bundle.model.scopes, list) else scope
+                what = f"{resource} has no scope {quoted(scope)}{near}"
+                yield bundle.problem("scopes", part, what=what)
+
+
 def unknown_names(declared: Declared) -> Iterator[Problem]:
     """Yield a problem for every name that nothing has."""
     sections = ("groups", "windows", "chains", "bundles")
@@ -135,6 +154,16 @@ def _mentions(declared: Declared) -> Iterator[_Mention]:
     for bundle in declared.bundles:
         owner = bundle.model.owner
         yield _Mention(entry=bundle, part=("owner",), section="groups", name=owner)
+    for client in declared.clients:
+        yield from _listed(client, ("bundles",), "bundles", client.model.bundles)
+    owned_ones: tuple[Entry[Client] | Entry[Resource], ...] = (
+        *declared.clients,
+        *declared.resources,
+    )
+    for owned in owned_ones:
+        if owned.model.owner is not None and owned.model.owner[0].islower():  # else a person's id
+            owner = owned.model.owner
+            yield _Mention(entry=owned, part=("owner",), section="groups", name=owner)
     for chain in declared.chains:
         for place, stage in enumerate(chain.model.stages):
             part = ("stages", place, "approvers")

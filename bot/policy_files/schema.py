@@ -10,9 +10,9 @@ from typing import Any, Final
 from pydantic import Field
 
 from bot.policy_files.chain_documents import Chain
+from bot.policy_files.client_documents import Client, Resource
 from bot.policy_files.documents import (
     Bundle,
-    Client,
     Defaults,
     Document,
     Group,
@@ -20,7 +20,7 @@ from bot.policy_files.documents import (
     Rule,
     Window,
 )
-from bot.policy_files.kinds import Name
+from bot.policy_files.kinds import Name, Uri
 
 # Where editors find it: the first line of a policy file names it, seen from that file.
 SCHEMA_FILE: Final = ".schema/policy.schema.json"
@@ -38,6 +38,7 @@ class PolicyFile(Document):
     rules: list[Rule] = Field(default_factory=list)
     guardrails: list[Guardrail] = Field(default_factory=list)
     clients: dict[Name, Client] = Field(default_factory=dict)
+    resources: dict[Uri, Resource] = Field(default_factory=dict)
 
 
 def schema_text() -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from redis.asyncio import Redis
 
 from bot.demo import MANIFEST
-from bot.keyring import Keyring
+from bot.keyring import load_ring
 from bot.sandbox.client import Acme
 from bot.sandbox.rates import QUICK
 from bot.sandbox.server import Sandbox
@@ -249,7 +249,7 @@ async def a_house(folder: Path, keys: Path, points: Iterable[Point]) -> AsyncIte
             acme=acme,
             redis=redis,
             store=RedisStore.on(client),
-            mint=Mint(Keyring.load(keys)),
+            mint=Mint(load_ring(keys)),
             bot=bot,
             redis_proxy=redis_proxy,
             slack_proxy=slack_proxy,

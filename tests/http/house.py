@@ -14,10 +14,11 @@ from aiohttp import ClientSession, web
 from cryptography.hazmat.primitives.asymmetric import rsa
 from redis.asyncio import Redis
 
-from bot.core.client import Client
+from bot.core.client import Client, Resource
 from bot.core.events import Approved
 from bot.core.grant import Signing, started
 from bot.core.identity import BOT
+from bot.http.clients import Clients
 from bot.http.health import Report
 from bot.http.server import HttpParts, make_runner
 from bot.keyring import Keyring
@@ -49,10 +50,19 @@ RESOURCES = {
 CLIENTS = {
     id_: Client(
         id=id_,
-        secret_sha256=sha256(secret.encode()).hexdigest(),
+        secrets_sha256=frozenset({sha256(secret.encode()).hexdigest()}),
         resources=frozenset(RESOURCES[id_]),
     )
     for id_, secret in SECRETS.items()
+}
+
+APIS = {
+    "https://billing.example": Resource(
+        uri="https://billing.example",
+        title="Billing",
+        owner="finance",
+        scopes={"invoices:read": "Read invoices", "invoices:write": "Change invoices"},
+    )
 }
 
 
@@ -86,6 +96,7 @@ class House:
     metrics: MemoryMetrics = field(default_factory=MemoryMetrics)
     problems: list[str] = field(default_factory=list)
     slack: Any = None
+    clients: dict[str, Client] = field(default_factory=lambda: dict(CLIENTS))
 
     async def grant(self, *, lasts: timedelta = timedelta(minutes=30), **over: Any) -> str:
         """Return the token of a grant that starts now."""
@@ -120,7 +131,7 @@ class House:
             tickets=nobody,
         )
 
-    def parts(self) -> HttpParts:
+    def parts(self, *, issuer: str = ISSUER) -> HttpParts:
         async def ready():
             return Report(problems=self.problems)
 
@@ -129,8 +140,10 @@ class House:
 
         return HttpParts(
             tokens=Tokens(self.tokens, self.ring, self.clock, self.requests()),
-            clients=lambda: CLIENTS,
+            clients=Clients(lambda: self.clients, issuer=issuer, once=self.once, clock=self.clock),
             jwks=self.ring.jwks,
+            issuer=issuer,
+            resources=lambda: APIS,
             slack=self.slack,
             ready=ready,
             render_metrics=render,

@@ -1,5 +1,7 @@
 """What one entry alone can get wrong: the exact sentence at the exact place."""
 
+from base64 import urlsafe_b64encode
+
 import pytest
 
 from bot.core.scopes import TicketRule, Tracker
@@ -7,6 +9,8 @@ from tests.policy_files.folders import BUNDLES, GROUPS, RULES, bundle, loaded, p
 
 WHERE = "p/bundles.yaml"
 AT = "bundles.billing-read"
+# Of an RSA key with 1024 bits.
+SHORT_MODULUS = urlsafe_b64encode(b"\xc1" + b"\x01" * 127).rstrip(b"=").decode()
 
 
 def test_the_right_files_are_right(tmp_path):
@@ -649,10 +653,65 @@ def test_a_window_that_is_wrong_is_refused_at_the_place(tmp_path, window, proble
                 " none (RFC 8707)"
             ),
         ),
-        (f"{{secret_sha256: {'a' * 64}}}", "3:3: clients.api: the key 'resources' is missing"),
         (
-            f"{{secret_sha256: {'a' * 64}, resources: [https://a], bundles: [b]}}",
-            "3:114: clients.api.bundles: 'bundles' is not supported yet",
+            f"{{secret_sha256: {'a' * 64}}}",
+            "3:3: clients.api: a client needs `resources`, `bundles`, or both",
+        ),
+        (
+            "{resources: [https://a]}",
+            "3:3: clients.api: a client needs `secret_sha256` or `jwks`; see `jit clients add`",
+        ),
+        (
+            f"{{secret_sha256: {'a' * 64}, bundles: [read]}}",
+            (
+                "3:3: clients.api: a client that asks for bundles needs an `owner`: who answers"
+                " for it?"
+            ),
+        ),
+        (
+            f"{{secret_sha256: {'a' * 64}, bundles: [billing-read], owner: Anna}}",
+            "3:122: clients.api.owner: 'Anna' is not a group's name or a Slack user id",
+        ),
+        (
+            f"{{secret_sha256: {'a' * 64}, bundles: [billing-reed], owner: U0ANNA}}",
+            (
+                "3:100: clients.api.bundles[0]: there is no bundle 'billing-reed' (did you mean"
+                " 'billing-read'?)"
+            ),
+        ),
+        (
+            f"{{secret_sha256: {'a' * 64}, bundles: [billing-read], owner: leeds}}",
+            "3:122: clients.api.owner: there is no group 'leeds' (did you mean 'leads'?)",
+        ),
+        (
+            f"{{secret_sha256: [{'a' * 64}, {'b' * 63}], resources: [https://a]}}",
+            "3:91: clients.api.secret_sha256[1]: must be a SHA-256 in hex: 64 of 0-9 and a-f",
+        ),
+        (
+            "{secret_sha256: [], resources: [https://a]}",
+            "3:24: clients.api.secret_sha256: must not be empty",
+        ),
+        (
+            "{jwks: [{kty: oct, k: c2VjcmV0}], resources: [https://a]}",
+            (
+                "3:16: clients.api.jwks[0]: this is a private key: give the public one, and make a"
+                " new pair"
+            ),
+        ),
+        (
+            "{jwks: [{kty: EC, crv: secp256k1, x: AA, y: AA}], resources: [https://a]}",
+            (
+                "3:16: clients.api.jwks[0]: must be a public RSA, P-256, P-384 or Ed25519 key"
+                " (RFC 7517)"
+            ),
+        ),
+        (
+            "{jwks: [{kty: OKP, crv: Ed25519, x: AA}], resources: [https://a]}",
+            "3:16: clients.api.jwks[0]: this is not a public key in JWK form (RFC 7517)",
+        ),
+        (
+            f"{{jwks: [{{kty: RSA, n: {SHORT_MODULUS}, e: AQAB}}], resources: [https://a]}}",
+            "3:16: clients.api.jwks[0]: the key has 1024 bits; it needs 2048 or more",
         ),
     ],
 )

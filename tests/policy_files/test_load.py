@@ -178,7 +178,7 @@ def test_clients_are_read_and_may_be_left_out(tmp_path):
     text = f"version: 1\nclients: {{api: {client}}}\n"
     assert loaded(tmp_path).clients == {}
     (client,) = loaded(tmp_path, clients=text).clients.values()
-    assert (client.id, client.secret_sha256) == ("api", SECRET)
+    assert (client.id, client.secrets_sha256) == ("api", {SECRET})
     assert client.resources == {"https://a", "urn:b"}
 
 

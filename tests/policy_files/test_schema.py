@@ -31,6 +31,7 @@ def test_all_sections_are_there():
         "rules",
         "guardrails",
         "clients",
+        "resources",
     }
 
 

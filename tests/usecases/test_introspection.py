@@ -15,10 +15,8 @@ from bot.usecases.tokens import hash_of
 from tests.clocks import ManualClock
 from tests.usecases.bots import ANNA, ISSUER, Bot, in_memory
 
-OWNER = Client(
-    id="billing-api", secret_sha256="0" * 64, resources=frozenset({"https://billing.example"})
-)
-STRANGER = Client(id="x-api", secret_sha256="0" * 64, resources=frozenset({"https://x.example"}))
+OWNER = Client(id="billing-api", resources=frozenset({"https://billing.example"}))
+STRANGER = Client(id="x-api", resources=frozenset({"https://x.example"}))
 INACTIVE = {"active": False}
 
 
