@@ -11,16 +11,46 @@ from bot.core.errors import Misconfigured
 from bot.usecases.secret import Secret
 
 # Variables whose values are secrets.
-SECRETS: Final = ("SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET", "SLACK_APP_TOKEN", "REDIS_URL")
+SECRETS: Final = (
+    "SLACK_BOT_TOKEN",
+    "SLACK_SIGNING_SECRET",
+    "SLACK_APP_TOKEN",
+    "REDIS_URL",
+    "JIT_PAGERDUTY_TOKEN",
+    "JIT_OPSGENIE_TOKEN",
+    "JIT_ON_CALL_TOKEN",
+)
 
 SLACK_API: Final = "https://slack.com/api/"
+PAGERDUTY: Final = "https://api.pagerduty.com"
+OPSGENIE: Final = "https://api.opsgenie.com"
+# Stands in JIT_ON_CALL_URL for the schedule.
+SCHEDULE: Final = "{schedule}"
 LEVELS: Final = ("debug", "info", "warning", "error")
+_NO_SECRET: Final = Secret("")
 _LOCAL: Final = ("127.0.0.1", "localhost", "::1")
 # Scheme, host, path: no query, no fragment, nothing that is not printable ASCII.
 _PLAIN: Final = re.compile(r"[a-z]+://[!-\"$->@-~]+")
 _PORT: Final = re.compile(r"[0-9]{1,5}")
 # What redis-py can connect to.
 _REDIS: Final = ("redis://", "rediss://", "unix://")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnCallSettings:
+    """Where it is asked who is on call; a service without a token, or a URL, is not asked.
+
+    Attributes:
+        url: Of the operator's own, with "{schedule}" in it; "" for none.
+        token: For `url`; empty when it wants none.
+    """
+
+    pagerduty_url: str = PAGERDUTY
+    pagerduty_token: Secret = _NO_SECRET
+    opsgenie_url: str = OPSGENIE
+    opsgenie_token: Secret = _NO_SECRET
+    url: str = ""
+    token: Secret = _NO_SECRET
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +64,7 @@ class Settings:
         issuer: The tokens' `iss`: where this server is reached, without a trailing slash.
         resource: The audience of bundles that name none, exactly as it was given.
         keys: Folder of the signing keys, one PEM file each.
+        allow_private: Hosts that services may have though their addresses are private.
     """
 
     bot_token: Secret
@@ -48,6 +79,8 @@ class Settings:
     host: str
     port: int
     log_level: str
+    allow_private: frozenset[str] = frozenset()
+    on_call: OnCallSettings = OnCallSettings()
 
 
 class _Reader:
@@ -86,6 +119,25 @@ class _Reader:
         ):
             self.problems.append(f"{name} must be an https URL (http only on this machine)")
         return value
+
+    def template(self, name: str, part: str, *, listed: frozenset[str]) -> str:
+        """Return a URL, which may have a query, in which `part` stands for what is looked up."""
+        value = self.text(name)
+        host = _host(value.partition("?")[0])
+        if not value:
+            return ""
+        if host is None or not _PLAIN.fullmatch(value.replace("?", "/", 1)):
+            self.problems.append(f"{name} is not a URL")
+        elif not value.startswith("https://") and host not in listed:
+            self.problems.append(f"{name} must be an https URL (or JIT_ALLOW_PRIVATE name {host})")
+        if part not in value:
+            self.problems.append(f"{name} must hold {part}")
+        return value
+
+    def hosts(self, name: str) -> frozenset[str]:
+        """Return the host names in a list with commas."""
+        named = (each.strip().lower() for each in self.text(name).split(","))
+        return frozenset(each for each in named if each)
 
     def port(self, name: str, default: int) -> int:
         value = self.text(name, str(default))
@@ -136,6 +188,7 @@ def read_settings(env: Mapping[str, str], *, embedded: Path | None = None) -> Se
     host, port = read.text("HOST", "0.0.0.0"), read.port("PORT", 3000)  # noqa: S104  a server's default
     issuer = read.url("JIT_ISSUER", f"http://127.0.0.1:{port}").rstrip("/")
     keys = embedded / "keys" if embedded is not None else Path()
+    listed = read.hosts("JIT_ALLOW_PRIVATE")
     settings = Settings(
         bot_token=read.secret("SLACK_BOT_TOKEN", "xoxb-"),
         signing_secret=signing_secret or None,
@@ -149,7 +202,20 @@ def read_settings(env: Mapping[str, str], *, embedded: Path | None = None) -> Se
         host=host,
         port=port,
         log_level=read.one_of("JIT_LOG", LEVELS, "info"),
+        allow_private=listed,
+        on_call=_on_call(read, listed),
     )
     if read.problems:
         raise Misconfigured(*read.problems)
     return settings
+
+
+def _on_call(read: _Reader, listed: frozenset[str]) -> OnCallSettings:
+    return OnCallSettings(
+        pagerduty_url=read.url("JIT_PAGERDUTY_URL", PAGERDUTY).rstrip("/"),
+        pagerduty_token=read.secret("JIT_PAGERDUTY_TOKEN", ""),
+        opsgenie_url=read.url("JIT_OPSGENIE_URL", OPSGENIE).rstrip("/"),
+        opsgenie_token=read.secret("JIT_OPSGENIE_TOKEN", ""),
+        url=read.template("JIT_ON_CALL_URL", SCHEDULE, listed=listed),
+        token=read.secret("JIT_ON_CALL_TOKEN", ""),
+    )

@@ -12,12 +12,18 @@ from typing import Final
 import aiohttp
 from redis.asyncio import Redis
 
-from bot.config import Settings
+from bot.config import OnCallSettings, Settings
 from bot.core.errors import Misconfigured
 from bot.core.identity import RequestId
 from bot.core.policy import Policy
+from bot.core.sources import Provider
 from bot.core.states import Timer
 from bot.keyring import Keyring, make_key
+from bot.on_call.json_url import JsonUrl
+from bot.on_call.opsgenie import Opsgenie
+from bot.on_call.pagerduty import PagerDuty
+from bot.on_call.services import Services
+from bot.outbound import Outbound, open_outbound
 from bot.policy_files import Loaded, load_policies
 from bot.slack.api import SlackApi
 from bot.slack.clicks import Clicks
@@ -32,7 +38,7 @@ from bot.telemetry import PrometheusMetrics
 from bot.usecases.background import Backgrounds
 from bot.usecases.desk import Desk, Stores
 from bot.usecases.gate import Gate
-from bot.usecases.ports import SHOW, Queue
+from bot.usecases.ports import SHOW, OnCall, Queue
 from bot.usecases.requests import Requests
 from bot.usecases.shows import Shows
 from bot.usecases.tasks import Tasks
@@ -89,6 +95,7 @@ class Ground:
     store: RedisStore
     session: aiohttp.ClientSession
     api: SlackApi
+    outbound: Outbound
     mark: str
 
 
@@ -112,6 +119,7 @@ async def ground(settings: Settings, *, embedded: Path | None) -> AsyncGenerator
             raise Misconfigured(*problems)
         clock, metrics = SystemClock(), PrometheusMetrics()
         session = await stack.enter_async_context(aiohttp.ClientSession())
+        outbound = await stack.enter_async_context(open_outbound(settings.allow_private))
         yield Ground(
             settings=settings,
             loaded=loaded,
@@ -124,6 +132,7 @@ async def ground(settings: Settings, *, embedded: Path | None) -> AsyncGenerator
             api=SlackApi(
                 settings.bot_token, base_url=settings.slack_api, session=session, metrics=metrics
             ),
+            outbound=outbound,
             mark=await epoch(redis, create=uuid.uuid4().hex),
         )
 
@@ -178,7 +187,8 @@ class Parts:
 def build(on: Ground, home: Home) -> Parts:
     """Return the bot, built but not running."""
     store, clock, after = on.store, on.clock, Tasks()
-    directory = SlackDirectory(on.api, home, now=clock.now)
+    on_call = _on_call(on.outbound, on.settings.on_call)
+    directory = SlackDirectory(on.api, home, on_call, now=clock.now)
     messenger = SlackMessenger(on.api, directory)
     stores = Stores(
         ledger=store.ledger, once=store.once, signer=on.keyring, clock=clock, metrics=on.metrics
@@ -195,6 +205,8 @@ def build(on: Ground, home: Home) -> Parts:
     shows = Shows(
         requests,
         messenger,
+        gate,
+        policy=policy,
         ledger=store.ledger,
         receipts=store.receipts,
         mint=desk.mint,
@@ -225,6 +237,20 @@ def build(on: Ground, home: Home) -> Parts:
         listeners=_front(on, requests, clicks, directory, after),
         after=after,
     )
+
+
+def _on_call(outbound: Outbound, settings: OnCallSettings) -> OnCall:
+    """Return the on-call services that are configured, as one."""
+    known: dict[Provider, OnCall] = {}
+    if settings.pagerduty_token:
+        url, token = settings.pagerduty_url, settings.pagerduty_token
+        known[Provider.PAGERDUTY] = PagerDuty(outbound, url=url, token=token)
+    if settings.opsgenie_token:
+        url, token = settings.opsgenie_url, settings.opsgenie_token
+        known[Provider.OPSGENIE] = Opsgenie(outbound, url=url, token=token)
+    if settings.url:
+        known[Provider.URL] = JsonUrl(outbound, url=settings.url, token=settings.token)
+    return Services(known)
 
 
 def _front(

@@ -7,7 +7,8 @@ from typing import Final
 from bot.core.conditions import GROUPS_VARIABLE, WINDOWS_VARIABLE, compile_condition
 from bot.core.durations import spell
 from bot.policy_files.declared import Declared, Entry, Naming
-from bot.policy_files.documents import Defaults, Group, Guardrail, Model, Rule
+from bot.policy_files.documents import Defaults, Guardrail, Model, Rule
+from bot.policy_files.group_documents import Group
 from bot.policy_files.problems import Path, Problem, quoted, suggestion
 
 _SECTION_OF: Final = {GROUPS_VARIABLE: "groups", WINDOWS_VARIABLE: "windows"}
@@ -95,6 +96,18 @@ def _way(start: str, goal: str, parts: Mapping[str, tuple[str, ...]]) -> tuple[s
         seen.update(new)
         ways += [(*way, part) for part in new]
     return ()
+
+
+def own_managers(declared: Declared) -> Iterator[Problem]:
+    """Yield a problem for every place that asks whether whoever asks is their own manager."""
+    managers = {entry.name for entry in declared.groups if entry.model.manager is not None}
+    tried: tuple[Entry[Rule] | Entry[Guardrail], ...] = (*declared.rules, *declared.guardrails)
+    for one in tried:
+        requesters = _listed(one, ("requesters",), "groups", one.model.requesters)
+        for mention in (*requesters, *_conditioned(one)):
+            if mention.section == "groups" and mention.name in managers:
+                what = f"{quoted(mention.name)} is their manager, and nobody is their own"
+                yield mention.problem(what)
 
 
 def unknown_names(declared: Declared) -> Iterator[Problem]:

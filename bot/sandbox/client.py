@@ -105,6 +105,11 @@ class Acme:
         ids = [self.person(user).id for user in users]
         await self.send("PUT", f"usergroups/{group}", users=ids)
 
+    async def rosters(self, schedule: str, *users: str) -> None:
+        """Put other people on call."""
+        ids = [self.person(user).id for user in users]
+        await self.send("PUT", f"on-call/{schedule}", users=ids)
+
     async def _ask(self, method: str, path: str, **how: Any) -> Json:
         if self._session is None:
             raise RuntimeError("enter Acme as a context manager first")
