@@ -32,7 +32,11 @@ groups = st.builds(Group, name=texts, usergroup=texts, users=st.frozensets(texts
 # A union holds groups; left to itself hypothesis would go on for ever, and throw most away.
 unions = st.builds(Group, name=texts, any_of=st.lists(groups, max_size=2).map(tuple))
 rotas = st.builds(Group, name=texts, on_call=st.from_type(Rota))
-managers = st.builds(Group, name=texts, manager=st.from_type(Manager))
+managers = st.builds(
+    Group,
+    name=texts,
+    manager=st.builds(Manager, profile_field=texts, of=st.dictionaries(texts, texts, max_size=2)),
+)
 st.register_type_strategy(Group, groups | unions | rotas | managers)
 events = st.one_of([st.from_type(kind) for kind in e.WIRE])
 requests = st.from_type(Request)
