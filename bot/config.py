@@ -1,13 +1,14 @@
 """Settings: the environment, read once into one frozen object; all problems listed at once."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 from bot.core.errors import Misconfigured
+from bot.core.sources import Provider
 from bot.usecases.secret import Secret
 
 # Variables whose values are secrets.
@@ -24,8 +25,9 @@ SECRETS: Final = (
 SLACK_API: Final = "https://slack.com/api/"
 PAGERDUTY: Final = "https://api.pagerduty.com"
 OPSGENIE: Final = "https://api.opsgenie.com"
-# Stands in JIT_ON_CALL_URL for the schedule.
+# Where the schedule, and the level, go in JIT_ON_CALL_URL.
 SCHEDULE: Final = "{schedule}"
+LEVEL: Final = "{level}"
 LEVELS: Final = ("debug", "info", "warning", "error")
 _NO_SECRET: Final = Secret("")
 _LOCAL: Final = ("127.0.0.1", "localhost", "::1")
@@ -41,7 +43,7 @@ class OnCallSettings:
     """Where it is asked who is on call; a service without a token, or a URL, is not asked.
 
     Attributes:
-        url: Of the operator's own, with "{schedule}" in it; "" for none.
+        url: Of the operator's own, with SCHEDULE in it; "" for none.
         token: For `url`; empty when it wants none.
     """
 
@@ -51,6 +53,16 @@ class OnCallSettings:
     opsgenie_token: Secret = _NO_SECRET
     url: str = ""
     token: Secret = _NO_SECRET
+
+    @property
+    def configured(self) -> frozenset[Provider]:
+        """The services that a policy may name."""
+        given = {
+            Provider.PAGERDUTY: bool(self.pagerduty_token),
+            Provider.OPSGENIE: bool(self.opsgenie_token),
+            Provider.URL: bool(self.url),
+        }
+        return frozenset(provider for provider, is_given in given.items() if is_given)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +76,7 @@ class Settings:
         issuer: The tokens' `iss`: where this server is reached, without a trailing slash.
         resource: The audience of bundles that name none, exactly as it was given.
         keys: Folder of the signing keys, one PEM file each.
-        allow_private: Hosts that services may have though their addresses are private.
+        allow_private: Hosts that may have private addresses and speak plain HTTP.
     """
 
     bot_token: Secret
@@ -80,7 +92,7 @@ class Settings:
     port: int
     log_level: str
     allow_private: frozenset[str] = frozenset()
-    on_call: OnCallSettings = OnCallSettings()
+    on_call: OnCallSettings = field(default_factory=OnCallSettings)
 
 
 class _Reader:
@@ -107,37 +119,47 @@ class _Reader:
             self.problems.append(f"{name} does not look right: it must begin with {begins}")
         return Secret(value)
 
-    def url(self, name: str, default: str) -> str:
+    def url(self, name: str, default: str, *, listed: Collection[str] = ()) -> str:
+        """Return a URL.
+
+        Args:
+            listed: Hosts that may speak plain HTTP, besides this machine.
+        """
         value = self.text(name, default)
+        self._check_url(name, value, listed)
+        return value
+
+    def service(self, name: str, default: str = "", *, listed: Collection[str]) -> str:
+        """Return a URL without a slash at its end; it may be empty."""
+        return (
+            self.url(name, default, listed=listed).rstrip("/") if self.text(name, default) else ""
+        )
+
+    def on_call_url(self, name: str, *, listed: Collection[str]) -> str:
+        """Return a URL with SCHEDULE in its path or query; it may be empty."""
+        value = self.text(name)
+        path, _, query = value.partition("?")
+        if value:
+            filled = f"{path}{query}".replace(SCHEDULE, "0").replace(LEVEL, "1")
+            self._check_url(name, filled, listed)
+        if value and (SCHEDULE not in value or "{" in (_host(path) or "")):
+            self.problems.append(f"{name} must have {SCHEDULE} in its path or query")
+        return value
+
+    def _check_url(self, name: str, value: str, listed: Collection[str]) -> None:
         host = _host(value)
         if host is None:
             self.problems.append(
                 f"{name} is not a URL of scheme, host and path; it has no query and no password"
             )
         elif not value.startswith("https://") and not (
-            value.startswith("http://") and host in _LOCAL
+            value.startswith("http://") and (host in _LOCAL or host in listed)
         ):
             self.problems.append(f"{name} must be an https URL (http only on this machine)")
-        return value
 
-    def template(self, name: str, part: str, *, listed: frozenset[str]) -> str:
-        """Return a URL, which may have a query, in which `part` stands for what is looked up."""
-        value = self.text(name)
-        host = _host(value.partition("?")[0])
-        if not value:
-            return ""
-        if host is None or not _PLAIN.fullmatch(value.replace("?", "/", 1)):
-            self.problems.append(f"{name} is not a URL")
-        elif not value.startswith("https://") and host not in listed:
-            self.problems.append(f"{name} must be an https URL (or JIT_ALLOW_PRIVATE name {host})")
-        if part not in value:
-            self.problems.append(f"{name} must hold {part}")
-        return value
-
-    def hosts(self, name: str) -> frozenset[str]:
-        """Return the host names in a list with commas."""
-        named = (each.strip().lower() for each in self.text(name).split(","))
-        return frozenset(each for each in named if each)
+    def names(self, name: str) -> frozenset[str]:
+        """Return the names in a list with commas, in lower case."""
+        return frozenset(each.strip().lower() for each in self.text(name).split(",")) - {""}
 
     def port(self, name: str, default: int) -> int:
         value = self.text(name, str(default))
@@ -188,7 +210,6 @@ def read_settings(env: Mapping[str, str], *, embedded: Path | None = None) -> Se
     host, port = read.text("HOST", "0.0.0.0"), read.port("PORT", 3000)  # noqa: S104  a server's default
     issuer = read.url("JIT_ISSUER", f"http://127.0.0.1:{port}").rstrip("/")
     keys = embedded / "keys" if embedded is not None else Path()
-    listed = read.hosts("JIT_ALLOW_PRIVATE")
     settings = Settings(
         bot_token=read.secret("SLACK_BOT_TOKEN", "xoxb-"),
         signing_secret=signing_secret or None,
@@ -202,20 +223,21 @@ def read_settings(env: Mapping[str, str], *, embedded: Path | None = None) -> Se
         host=host,
         port=port,
         log_level=read.one_of("JIT_LOG", LEVELS, "info"),
-        allow_private=listed,
-        on_call=_on_call(read, listed),
+        allow_private=read.names("JIT_ALLOW_PRIVATE"),
+        on_call=_on_call(read),
     )
     if read.problems:
         raise Misconfigured(*read.problems)
     return settings
 
 
-def _on_call(read: _Reader, listed: frozenset[str]) -> OnCallSettings:
+def _on_call(read: _Reader) -> OnCallSettings:
+    listed = read.names("JIT_ALLOW_PRIVATE")
     return OnCallSettings(
-        pagerduty_url=read.url("JIT_PAGERDUTY_URL", PAGERDUTY).rstrip("/"),
+        pagerduty_url=read.service("JIT_PAGERDUTY_URL", PAGERDUTY, listed=listed),
         pagerduty_token=read.secret("JIT_PAGERDUTY_TOKEN", ""),
-        opsgenie_url=read.url("JIT_OPSGENIE_URL", OPSGENIE).rstrip("/"),
+        opsgenie_url=read.service("JIT_OPSGENIE_URL", OPSGENIE, listed=listed),
         opsgenie_token=read.secret("JIT_OPSGENIE_TOKEN", ""),
-        url=read.template("JIT_ON_CALL_URL", SCHEDULE, listed=listed),
+        url=read.on_call_url("JIT_ON_CALL_URL", listed=listed),
         token=read.secret("JIT_ON_CALL_TOKEN", ""),
     )

@@ -72,7 +72,6 @@ async def together(
         "HOST": LOCAL,
         "PORT": str(free_port()),
         "JIT_POLICIES": str(policies),
-        "JIT_ALLOW_PRIVATE": LOCAL,
     }
     if socket_mode:
         env["SLACK_APP_TOKEN"] = f"xapp-{app_token}"
@@ -90,8 +89,12 @@ async def together(
     except OSError as problem:
         raise Misconfigured(f"port {port} cannot be used: {problem.strerror}; try --port") from None
     try:
-        there = {"SLACK_API_URL": sandbox.api_url, "JIT_ON_CALL_URL": sandbox.on_call_url}
-        settings = read_settings({**env, **there}, embedded=folder)
+        env |= {
+            "SLACK_API_URL": sandbox.api_url,
+            "JIT_ON_CALL_URL": sandbox.on_call_url,
+            "JIT_ALLOW_PRIVATE": LOCAL,
+        }
+        settings = read_settings(env, embedded=folder)
         async with running(settings, Role.ALL, embedded=folder) as bot:
             sandbox.events_url = f"{bot.url}/slack/events"
             yield Place(sandbox=sandbox.url, bot=bot.url)

@@ -19,10 +19,10 @@ from bot.core.policy import Policy
 from bot.core.sources import Provider
 from bot.core.states import Timer
 from bot.keyring import Keyring, make_key
-from bot.on_call.json_url import JsonUrl
+from bot.on_call.json_url import JsonUrl as OnCallUrl
 from bot.on_call.opsgenie import Opsgenie
 from bot.on_call.pagerduty import PagerDuty
-from bot.on_call.services import Services
+from bot.on_call.services import Services, unconfigured
 from bot.outbound import Outbound, open_outbound
 from bot.policy_files import Loaded, load_policies
 from bot.slack.api import SlackApi
@@ -147,6 +147,7 @@ def _files(settings: Settings, *, embedded: Path | None) -> tuple[Loaded, Keyrin
     loaded = keyring = None
     try:
         loaded = load_policies(settings.policies, default_resource=settings.resource)
+        problems += unconfigured(loaded.policy, settings.on_call.configured)
     except Misconfigured as problem:
         problems += problem.problems
     try:
@@ -155,7 +156,7 @@ def _files(settings: Settings, *, embedded: Path | None) -> tuple[Loaded, Keyrin
         keyring = Keyring.load(settings.keys)
     except Misconfigured as problem:
         problems += problem.problems
-    if loaded is None or keyring is None:
+    if loaded is None or keyring is None or problems:
         raise Misconfigured(*problems)
     return loaded, keyring
 
@@ -239,18 +240,16 @@ def build(on: Ground, home: Home) -> Parts:
     )
 
 
-def _on_call(outbound: Outbound, settings: OnCallSettings) -> OnCall:
+def _on_call(outbound: Outbound, given: OnCallSettings) -> OnCall:
     """Return the on-call services that are configured, as one."""
-    known: dict[Provider, OnCall] = {}
-    if settings.pagerduty_token:
-        url, token = settings.pagerduty_url, settings.pagerduty_token
-        known[Provider.PAGERDUTY] = PagerDuty(outbound, url=url, token=token)
-    if settings.opsgenie_token:
-        url, token = settings.opsgenie_url, settings.opsgenie_token
-        known[Provider.OPSGENIE] = Opsgenie(outbound, url=url, token=token)
-    if settings.url:
-        known[Provider.URL] = JsonUrl(outbound, url=settings.url, token=settings.token)
-    return Services(known)
+    known: dict[Provider, OnCall] = {
+        Provider.PAGERDUTY: PagerDuty(
+            outbound, url=given.pagerduty_url, token=given.pagerduty_token
+        ),
+        Provider.OPSGENIE: Opsgenie(outbound, url=given.opsgenie_url, token=given.opsgenie_token),
+        Provider.URL: OnCallUrl(outbound, url=given.url, token=given.token),
+    }
+    return Services({provider: known[provider] for provider in given.configured})
 
 
 def _front(

@@ -9,7 +9,7 @@ from bot.core.identity import Actor, RequestId
 from bot.core.policy import Policy
 from bot.core.request import Request
 from bot.usecases.gate import Gate
-from bot.usecases.ports import NOTHING_FOUND, Found, Listings
+from bot.usecases.ports import Found, Listings
 from bot.usecases.requests import Requests
 
 # So many of the requester's last requests are looked through, and so many of them told.

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 import aiohttp
 import jwt
 
-from bot.config import Settings
+from bot.config import OnCallSettings, Settings
 from bot.sandbox import payloads, workspace
 from bot.sandbox.client import Acme, Message, NotThere, Person, View
 from bot.sandbox.delivery import sign
@@ -152,6 +152,8 @@ def a_setting(sandbox: Sandbox, redis_url: str, folder: Path, *, transport: str)
         host="127.0.0.1",
         port=0,
         log_level="debug",
+        allow_private=frozenset({"127.0.0.1"}),
+        on_call=OnCallSettings(url=sandbox.on_call_url),
     )
 
 

@@ -7,12 +7,13 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from bot.core.errors import Unavailable
+from bot.core.policy import Group, Policy
 from bot.core.sources import Provider, Rota
 from bot.on_call.json_url import JsonUrl
 from bot.on_call.memory import MemoryOnCall
 from bot.on_call.opsgenie import Opsgenie
 from bot.on_call.pagerduty import PagerDuty
-from bot.on_call.services import Services
+from bot.on_call.services import Services, unconfigured
 from bot.outbound import open_outbound
 from bot.usecases.secret import Secret
 from tests.contracts.on_call_contract import BEN, DAN, House, OnCallContract
@@ -262,3 +263,16 @@ async def test_a_service_that_is_not_configured_is_named_with_its_setting():
     ):
         with pytest.raises(Unavailable, match=f"{setting} is not set"):
             await Services({}).who(Rota(provider=provider, schedule="sre"))
+
+
+def test_a_policy_that_names_a_service_which_is_not_configured_is_told_so():
+    groups = {
+        "sre-oncall": Group(name="sre-oncall", on_call=Rota(provider=Provider.URL, schedule="a")),
+        "ops": Group(name="ops", on_call=Rota(provider=Provider.OPSGENIE, schedule="b")),
+        "leads": Group(name="leads", users=frozenset({"U0BEN"})),
+    }
+    policy = Policy(digest="d", bundles={}, groups=groups, rules_of={}, guardrails_of={})
+    assert list(unconfigured(policy, {Provider.URL})) == [
+        "the group ops needs to know who is on call (opsgenie): set JIT_OPSGENIE_TOKEN"
+    ]
+    assert list(unconfigured(policy, Provider)) == []
