@@ -117,8 +117,7 @@ class Gate:
 
     async def found(self, request: Request, policy: Policy) -> Found:
         """Return who is in the groups that `request` waits for and that are from elsewhere."""
-        names = {*request.voters, *(name for place in request.open_places for name in place)}
-        groups = [each for each in groups_in(request.asked.stages) if each.name in names]
+        groups = [each for each in groups_in(request.asked.stages) if each.name in request.voters]
         return await self.found_in(groups, policy, about=request.requester)
 
     async def found_in(self, groups: Sequence[Group], policy: Policy, *, about: Actor) -> Found:
