@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from bot.core.errors import Misconfigured
 from bot.core.policy import Policy
 from bot.core.scopes import Tracker
+from bot.core.sources import Provider
 from bot.usecases.secret import Secret
 from bot.usecases.tickets import unchecked
 
@@ -23,6 +24,9 @@ SECRETS: Final = (
     "JIT_JIRA_TOKEN",
     "JIT_GITHUB_TOKEN",
     "JIT_TICKET_TOKEN",
+    "JIT_PAGERDUTY_TOKEN",
+    "JIT_OPSGENIE_TOKEN",
+    "JIT_ON_CALL_TOKEN",
 )
 
 # What must be set before a policy can name a tracker.
@@ -34,6 +38,11 @@ NEEDED_FOR: Final[Mapping[Tracker, tuple[str, ...]]] = {
 
 SLACK_API: Final = "https://slack.com/api/"
 GITHUB_API: Final = "https://api.github.com"
+PAGERDUTY: Final = "https://api.pagerduty.com"
+OPSGENIE: Final = "https://api.opsgenie.com"
+# Where the schedule, and the level, go in JIT_ON_CALL_URL.
+SCHEDULE: Final = "{schedule}"
+LEVEL: Final = "{level}"
 LEVELS: Final = ("debug", "info", "warning", "error")
 _LOCAL: Final = ("127.0.0.1", "localhost", "::1")
 # Scheme, host, path: no query, no fragment, nothing that is not printable ASCII.
@@ -74,6 +83,33 @@ class TrackerSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OnCallSettings:
+    """Where it is asked who is on call; a service without a token, or a URL, is not asked.
+
+    Attributes:
+        url: Of the operator's own, with SCHEDULE in it; "" for none.
+        token: For `url`; empty when it wants none.
+    """
+
+    pagerduty_url: str = PAGERDUTY
+    pagerduty_token: Secret = _NONE
+    opsgenie_url: str = OPSGENIE
+    opsgenie_token: Secret = _NONE
+    url: str = ""
+    token: Secret = _NONE
+
+    @property
+    def configured(self) -> frozenset[Provider]:
+        """The services that a policy may name."""
+        given = {
+            Provider.PAGERDUTY: bool(self.pagerduty_token),
+            Provider.OPSGENIE: bool(self.opsgenie_token),
+            Provider.URL: bool(self.url),
+        }
+        return frozenset(provider for provider, is_given in given.items() if is_given)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """How this process runs.
 
@@ -101,6 +137,7 @@ class Settings:
     log_level: str
     allow_private: frozenset[str] = frozenset()
     trackers: TrackerSettings = field(default_factory=TrackerSettings)
+    on_call: OnCallSettings = field(default_factory=OnCallSettings)
 
 
 class _Reader:
@@ -151,6 +188,17 @@ class _Reader:
             self._check_url(name, f"{path}{query}".replace(TICKET_PLACE, "0"), listed)
         if (value and value.count(TICKET_PLACE) != 1) or TICKET_PLACE in (_host(path) or ""):
             self.problems.append(f"{name} must have {TICKET_PLACE} in its path or query, once")
+        return value
+
+    def on_call_url(self, name: str, *, listed: Collection[str]) -> str:
+        """Return a URL with SCHEDULE in its path or query; it may be empty."""
+        value = self.text(name)
+        path, _, query = value.partition("?")
+        if value:
+            filled = f"{path}{query}".replace(SCHEDULE, "0").replace(LEVEL, "1")
+            self._check_url(name, filled, listed)
+        if value and (SCHEDULE not in value or "{" in (_host(path) or "")):
+            self.problems.append(f"{name} must have {SCHEDULE} in its path or query")
         return value
 
     def _check_url(self, name: str, value: str, listed: Collection[str]) -> None:
@@ -282,7 +330,20 @@ def read_settings(env: Mapping[str, str], *, embedded: Path | None = None) -> Se
         log_level=read.one_of("JIT_LOG", LEVELS, "info"),
         allow_private=read.names("JIT_ALLOW_PRIVATE"),
         trackers=_trackers(read),
+        on_call=_on_call(read),
     )
     if read.problems:
         raise Misconfigured(*read.problems)
     return settings
+
+
+def _on_call(read: _Reader) -> OnCallSettings:
+    listed = read.names("JIT_ALLOW_PRIVATE")
+    return OnCallSettings(
+        pagerduty_url=read.service("JIT_PAGERDUTY_URL", PAGERDUTY, listed=listed),
+        pagerduty_token=read.secret("JIT_PAGERDUTY_TOKEN", ""),
+        opsgenie_url=read.service("JIT_OPSGENIE_URL", OPSGENIE, listed=listed),
+        opsgenie_token=read.secret("JIT_OPSGENIE_TOKEN", ""),
+        url=read.on_call_url("JIT_ON_CALL_URL", listed=listed),
+        token=read.secret("JIT_ON_CALL_TOKEN", ""),
+    )

@@ -96,6 +96,7 @@ async def together(
             "JIT_TICKET_URL": sandbox.ticket_url,
             "JIT_TICKET_PAGES": sandbox.ticket_pages,
             "JIT_TICKET_EVERY_S": WATCH_EVERY_S,
+            "JIT_ON_CALL_URL": sandbox.on_call_url,
             "JIT_ALLOW_PRIVATE": LOCAL,
         }
         settings = read_settings(env, embedded=folder)

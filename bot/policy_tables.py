@@ -39,18 +39,23 @@ def explanation_lines(found: Explanation, facts: Facts) -> Iterator[str]:
     if isinstance(decision, NeedApproval):
         yield f"  chain {decision.chain.name}, within {spell(decision.chain.expire_after)}"
         for number, stage in enumerate(decision.chain.stages, start=1):
-            yield f"  {number}. {stage.name}: {stage.quorum} of {_people(stage)}"
+            yield f"  {number}. {stage.name}: {stage.quorum} of {_people(stage, ask.by.id)}"
     for tried in found.tried:
         yield from _tried_lines(tried)
 
 
-def _people(stage: Stage) -> str:
-    return ", ".join(f"{group.name} ({_members(group)})" for group in stage.approvers)
+def _people(stage: Stage, about: str) -> str:
+    return ", ".join(f"{group.name} ({_members(group, about)})" for group in stage.approvers)
 
 
-def _members(group: Group) -> str:
+def _members(group: Group, about: str) -> str:
     if group.any_of:
         return " or ".join(part.name for part in group.any_of)
+    if group.on_call is not None:
+        rota = group.on_call
+        return f"on call of {rota.named} at {rota.provider}, level {rota.level}"
+    if group.manager is not None:
+        return group.manager.of.get(about, "") or "the manager of whoever asks"
     return group.usergroup or ", ".join(sorted(group.users))
 
 

@@ -12,14 +12,19 @@ from typing import Final
 import aiohttp
 from redis.asyncio import Redis
 
-from bot.config import Settings, missing_trackers
+from bot.config import OnCallSettings, Settings, missing_trackers
 from bot.core.errors import Misconfigured
 from bot.core.identity import RequestId
 from bot.core.policy import Policy
 from bot.core.scopes import Tracker
+from bot.core.sources import Provider
 from bot.core.states import Timer
 from bot.http.clients import Clients
 from bot.keyring import Keyring, load_ring, make_key
+from bot.on_call.json_url import JsonUrl as OnCallUrl
+from bot.on_call.opsgenie import Opsgenie
+from bot.on_call.pagerduty import PagerDuty
+from bot.on_call.services import Services, unconfigured
 from bot.outbound import Outbound, open_outbound
 from bot.policy_files import Loaded, load_policies
 from bot.slack.api import SlackApi
@@ -38,7 +43,7 @@ from bot.trackers.json_url import JsonUrl
 from bot.usecases.background import Backgrounds
 from bot.usecases.desk import Desk, Stores
 from bot.usecases.gate import Gate
-from bot.usecases.ports import SHOW, Queue, Tickets
+from bot.usecases.ports import SHOW, OnCall, Queue, Tickets
 from bot.usecases.requests import Requests
 from bot.usecases.shows import Shows
 from bot.usecases.tasks import Tasks
@@ -149,6 +154,7 @@ def _files(settings: Settings, *, embedded: Path | None) -> tuple[Loaded, Keyrin
     try:
         loaded = load_policies(settings.policies, default_resource=settings.resource)
         problems += missing_trackers(loaded.policy, settings.trackers)
+        problems += unconfigured(loaded.policy, settings.on_call.configured)
     except Misconfigured as problem:
         problems += problem.problems
     try:
@@ -190,7 +196,8 @@ class Parts:
 def build(on: Ground, home: Home) -> Parts:
     """Return the bot, built but not running."""
     store, clock, after = on.store, on.clock, Tasks()
-    directory = SlackDirectory(on.api, home, now=clock.now)
+    on_call = _on_call(on.outbound, on.settings.on_call)
+    directory = SlackDirectory(on.api, home, on_call, now=clock.now)
     messenger = SlackMessenger(on.api, directory)
     stores = Stores(
         ledger=store.ledger, once=store.once, signer=on.keyring, clock=clock, metrics=on.metrics
@@ -217,6 +224,8 @@ def build(on: Ground, home: Home) -> Parts:
     shows = Shows(
         requests,
         messenger,
+        gate,
+        policy=policy,
         ledger=store.ledger,
         receipts=store.receipts,
         mint=desk.mint,
@@ -268,6 +277,18 @@ def _trackers(on: Ground) -> dict[Tracker, Tickets]:
         ),
     }
     return {tracker: known[tracker] for tracker in given.configured}
+
+
+def _on_call(outbound: Outbound, given: OnCallSettings) -> OnCall:
+    """Return the on-call services that are configured, as one."""
+    known: dict[Provider, OnCall] = {
+        Provider.PAGERDUTY: PagerDuty(
+            outbound, url=given.pagerduty_url, token=given.pagerduty_token
+        ),
+        Provider.OPSGENIE: Opsgenie(outbound, url=given.opsgenie_url, token=given.opsgenie_token),
+        Provider.URL: OnCallUrl(outbound, url=given.url, token=given.token),
+    }
+    return Services({provider: known[provider] for provider in given.configured})
 
 
 def _front(

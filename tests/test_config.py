@@ -13,6 +13,7 @@ from bot.config import (
 )
 from bot.core.errors import Misconfigured
 from bot.core.scopes import TicketRule, Tracker
+from bot.core.sources import Provider
 from bot.usecases.secret import Secret
 from tests.usecases.bots import a_bundle, a_policy
 
@@ -236,3 +237,42 @@ def test_a_policy_that_names_a_tracker_that_is_not_set_is_told_what_to_set() -> 
     needed = "JIT_JIRA_URL and JIT_JIRA_USER and JIT_JIRA_TOKEN"
     assert problem == f"the bundle ops looks its tickets up in jira: set {needed}"
     assert len(missing_trackers(policy, TrackerSettings())) == 2
+
+
+def test_on_call_services_are_read_and_those_without_a_token_are_not_asked() -> None:
+    found = read_settings(FULL).on_call
+    assert found.configured == frozenset()
+    assert found.pagerduty_url == "https://api.pagerduty.com"
+    assert found.opsgenie_url == "https://api.opsgenie.com"
+    env = {
+        "JIT_PAGERDUTY_URL": "https://api.eu.pagerduty.com/",
+        "JIT_PAGERDUTY_TOKEN": "hush-5",
+        "JIT_OPSGENIE_TOKEN": "hush-6",
+        "JIT_ON_CALL_URL": "http://Rota.internal/x?of={schedule}&level={level}",
+        "JIT_ON_CALL_TOKEN": "hush-7",
+        "JIT_ALLOW_PRIVATE": " rota.internal, Other.internal ,",
+    }
+    settings = read_settings({**FULL, **env})
+    found = settings.on_call
+    assert found.configured == frozenset(Provider)
+    assert found.pagerduty_url == "https://api.eu.pagerduty.com"
+    assert found.pagerduty_token == Secret("hush-5")
+    assert (found.url, found.token) == (env["JIT_ON_CALL_URL"], Secret("hush-7"))
+    assert settings.allow_private == {"rota.internal", "other.internal"}
+    assert "hush" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ("https://rota.example/now", "must have {schedule} in its path or query"),
+        ("https://{schedule}.example/now", "must have {schedule} in its path or query"),
+        ("http://rota.example/{schedule}", "must be an https URL"),
+        ("https://me:hush@rota.example/{schedule}", "is not a URL"),
+        ("rota/{schedule}", "is not a URL"),
+    ],
+)
+def test_an_on_call_address_that_is_wrong_is_named(value: str, why: str) -> None:
+    [problem] = problems({**FULL, "JIT_ON_CALL_URL": value})
+    assert problem.startswith(f"JIT_ON_CALL_URL {why}")
+    assert "hush" not in problem

@@ -1,10 +1,12 @@
 """From what policy says to an ask, to the first facts of a request."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.core import events as e
 from bot.core.decision import Allow, Ask, Decision, NeedApproval, Reject
 from bot.core.identity import RequestId
+from bot.core.policy import Group, Stage
 from bot.core.request import Request
 from bot.core.tickets import SeenTicket
 
@@ -48,13 +50,34 @@ def requested(
         rule=decision.rule,
         reasons=decision.reasons,
         digest=decision.digest,
-        stages=chain.stages if chain is not None else (),
+        stages=tuple(_stage_for(ask.by.id, each) for each in chain.stages) if chain else (),
         deadline=_deadline(now, patience, prolongs),
         extends=prolongs.id if prolongs is not None else None,
         active_per_user=bundle.limits.active_per_user,
         cool_down=bundle.limits.cool_down,
         longest_in_all=bundle.prolonging.total,
         seen=seen,
+    )
+
+
+def _stage_for(user: str, stage: Stage) -> Stage:
+    """Return `stage` with no more in its groups than matters to `user`: not everybody's manager."""
+    steps = [
+        replace(step, add_approvers=_groups_for(user, step.add_approvers))
+        for step in stage.escalate
+    ]
+    approvers = _groups_for(user, stage.approvers)
+    return replace(stage, approvers=approvers, escalate=tuple(steps))
+
+
+def _groups_for(user: str, groups: tuple[Group, ...]) -> tuple[Group, ...]:
+    return tuple(
+        replace(
+            group,
+            any_of=_groups_for(user, group.any_of),
+            manager=group.manager.concerning(user) if group.manager is not None else None,
+        )
+        for group in groups
     )
 
 

@@ -1,6 +1,6 @@
 """The policy as the core sees it: bundles, groups, rules, guardrails, chains."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -9,17 +9,22 @@ from typing import TypeAlias
 from bot.core.conditions import GROUPS_VARIABLE, Condition
 from bot.core.errors import Unavailable
 from bot.core.scopes import Bundle, Risk
+from bot.core.sources import Manager, Rota, Source, Usergroup
 from bot.core.windows import Window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """People by name: listed one by one, the members of a Slack user group, or of other groups.
+    """People by name: listed one by one, looked up elsewhere, or the members of other groups.
+
+    Who is in it may depend on whose request it is about: the requester's manager is.
 
     Attributes:
-        usergroup: Slack user group id ("S…"); "" when `users` or `any_of` say who is in it.
+        usergroup: Slack user group id ("S…"); "" when something else says who is in it.
         users: Slack user ids.
         any_of: The groups of which it is the union; none of them contains it.
+        on_call: The rota of which whoever is on call is in it.
+        manager: How the requester's manager is found, who is in it alone.
         min_members: With fewer people in it, who is in it counts as unknown.
     """
 
@@ -27,25 +32,53 @@ class Group:
     usergroup: str = ""
     users: frozenset[str] = frozenset()
     any_of: tuple["Group", ...] = ()
+    on_call: Rota | None = None
+    manager: Manager | None = None
     min_members: int = 0
 
-    def usergroups(self) -> frozenset[str]:
-        """Return the Slack user groups that say who is in it."""
-        own = frozenset((self.usergroup,) if self.usergroup else ())
-        return own.union(*(part.usergroups() for part in self.any_of))
+    def parts(self) -> Iterator["Group"]:
+        """Yield the groups that it is put together from, itself if it is no union."""
+        if not self.any_of:
+            yield self
+        for part in self.any_of:
+            yield from part.parts()
 
-    def members(self, of: Mapping[str, frozenset[str]]) -> frozenset[str]:
+    @property
+    def is_from_elsewhere(self) -> bool:
+        """Whether neither the policy nor Slack's user groups say who is in it."""
+        return self.on_call is not None or self.manager is not None
+
+    def sources(self, about: str) -> frozenset[Source]:
+        """Return where it stands who is in it.
+
+        Args:
+            about: The Slack user id of whose request it is about.
+        """
+        found = [part.source(about) for part in self.parts()]
+        return frozenset(each for each in found if each is not None)
+
+    def source(self, about: str) -> Source | None:
+        """Return where it stands who is in it itself; None for people listed, and for a union."""
+        if self.usergroup:
+            return Usergroup(self.usergroup)
+        return self.manager.source(about) if self.manager is not None else self.on_call
+
+    def members(self, of: Mapping[Source, frozenset[str]], *, about: str) -> frozenset[str]:
         """Return who is in it.
 
         Args:
-            of: The members of each of its `usergroups`.
+            of: What each of its `sources` says.
+            about: As for `sources`; nobody is their own manager.
 
         Raises:
             Unavailable: There are fewer than `min_members`, here or in a part.
         """
-        found = of[self.usergroup] if self.usergroup else self.users
+        source = self.source(about)
+        found = self.users if source is None else of[source]
+        if self.manager is not None:
+            found -= {about}
         if self.any_of:
-            found = found.union(*(part.members(of) for part in self.any_of))
+            found = found.union(*(part.members(of, about=about) for part in self.any_of))
         if len(found) < self.min_members:
             raise Unavailable(
                 f"the group {self.name} has {len(found)} members, and the policy expects"
@@ -253,10 +286,13 @@ class Policy:
     windows: Mapping[str, Window] = field(default_factory=dict)
 
     def groups_read_for(self, bundle: str) -> tuple[Group, ...]:
-        """Return the groups that decide who may ask for `bundle`, each once."""
+        """Return the groups that decide who may ask for `bundle`, each once.
+
+        Whoever asks is not their own manager, so groups of managers are left out.
+        """
         conditions = self._conditions(bundle)
         if any(condition.all_groups for condition in conditions):
-            return tuple(self.groups[name] for name in sorted(self.groups))
+            return self._groups(self.groups)
         names = {name for one in self._tried(bundle) for name in one.requesters}
         names |= {
             mention.name
@@ -264,7 +300,11 @@ class Policy:
             for mention in condition.mentions
             if mention.variable == GROUPS_VARIABLE
         }
-        return tuple(self.groups[name] for name in sorted(names))
+        return self._groups(names)
+
+    def _groups(self, names: Iterable[str]) -> tuple[Group, ...]:
+        named = (self.groups[name] for name in sorted(names))
+        return tuple(group for group in named if group.manager is None)
 
     def facts_read_for(self, bundle: str) -> frozenset[str]:
         """Return the variables that conditions about `bundle` read."""

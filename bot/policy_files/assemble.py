@@ -10,8 +10,9 @@ from bot.core import policy as core
 from bot.core.client import Client, Resource
 from bot.core.conditions import compile_condition
 from bot.core.scopes import Bundle, Delivery, Limits, Prolonging, Risk, ScopeText, TicketRule
+from bot.core.sources import Manager, Rota
 from bot.core.windows import Window
-from bot.policy_files import documents
+from bot.policy_files import documents, group_documents
 from bot.policy_files.chain_documents import Chain, Stage
 from bot.policy_files.declared import Declared, Entry
 from bot.policy_files.documents import Model
@@ -74,7 +75,7 @@ def resources_of(declared: Declared) -> Mapping[str, Resource]:
     }
 
 
-def _groups(entries: Iterable[Entry[documents.Group]]) -> dict[str, core.Group]:
+def _groups(entries: Iterable[Entry[group_documents.Group]]) -> dict[str, core.Group]:
     """Return the groups by name; those that are parts of others are made first."""
     declared = {entry.name: entry for entry in entries}
     made: dict[str, core.Group] = {}
@@ -87,11 +88,30 @@ def _groups(entries: Iterable[Entry[documents.Group]]) -> dict[str, core.Group]:
                 usergroup=model.usergroup or "",
                 users=frozenset(model.users or ()),
                 any_of=tuple(make(part) for part in model.any_of or ()),
+                on_call=_rota(model.on_call),
+                manager=_manager(model.manager),
                 min_members=model.min_members,
             )
         return made[name]
 
     return {name: make(name) for name in declared}
+
+
+def _rota(model: group_documents.OnCall | None) -> Rota | None:
+    if model is None:
+        return None
+    return Rota(
+        provider=model.provider,
+        schedule=model.schedule or "",
+        escalation_policy=model.escalation_policy or "",
+        level=model.level,
+    )
+
+
+def _manager(model: group_documents.Manager | None) -> Manager | None:
+    if model is None:
+        return None
+    return Manager(profile_field=model.profile_field or "", of=model.of or {})
 
 
 def _window(entry: Entry[documents.Window]) -> Window:

@@ -12,13 +12,13 @@ from bot.policy_files.documents import (
     Bundle,
     Defaults,
     Document,
-    Group,
     Guardrail,
     Model,
     Rule,
     Window,
 )
 from bot.policy_files.explain import problems_of
+from bot.policy_files.group_documents import Group
 from bot.policy_files.positions import Source
 from bot.policy_files.problems import Path, Problem
 

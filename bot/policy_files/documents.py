@@ -46,8 +46,6 @@ from bot.policy_files.kinds import (
     Title,
     TrackerName,
     Uri,
-    UsergroupId,
-    UserId,
     Version,
     When,
     Words,
@@ -73,23 +71,6 @@ class Defaults(Model):
     LATER = frozenset({"allow_break_glass_in"})
 
     max_duration: Length = timedelta(hours=24)
-
-
-class Group(Model):
-    """People by name."""
-
-    LATER = frozenset({"on_call"})
-
-    users: Annotated[list[UserId], Field(min_length=1)] | None = None
-    usergroup: UsergroupId | None = None
-    any_of: Names | None = None
-    min_members: Annotated[int, Field(ge=0)] = 0
-
-    @model_validator(mode="after")
-    def _has_one_source(self) -> "Group":
-        if [self.users, self.usergroup, self.any_of].count(None) != 2:  # noqa: PLR2004 - all but one
-            raise ValueError("a group has exactly one of `users`, `usergroup` and `any_of`")
-        return self
 
 
 class Window(Model):

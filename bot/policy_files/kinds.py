@@ -28,6 +28,7 @@ from bot.core.conditions import compile_condition
 from bot.core.durations import read_duration
 from bot.core.policy import Verdict
 from bot.core.scopes import Delivery, Risk, Tracker, is_scope
+from bot.core.sources import Provider
 from bot.core.texts import tidy
 from bot.core.windows import MINUTES_OF_DAY
 from bot.policy_files.problems import quoted, shown, suggestion
@@ -238,6 +239,12 @@ UsergroupId = Annotated[str, _Like(r"S[A-Z0-9]{2,20}", "a Slack user group id su
 Owner = Annotated[
     str, _Like(r"[a-z][a-z0-9-]{0,62}|[UW][A-Z0-9]{2,20}", "a group's name or a Slack user id")
 ]
+ProfileFieldId = Annotated[str, _Like(r"Xf[A-Z0-9]{2,20}", "a profile field such as Xf0123ABCD")]
+Schedule = Annotated[
+    str,
+    _Like(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", "a schedule: letters, digits, dots, dashes and _"),
+]
+ProviderName = Annotated[Provider, _OneOf(*Provider)]
 Channel = Annotated[
     str,
     BeforeValidator(_channel),

@@ -16,6 +16,7 @@ from bot.policy_files.references import (
     circles,
     doubles,
     longer_than_allowed,
+    own_managers,
     too_few_people,
     unknown_names,
     unknown_scopes,
@@ -61,7 +62,7 @@ def load_policies(folder: Path, *, default_resource: str) -> Loaded:
     declared, wrong = declare(readable)
     problems = [problem for source in sources for problem in source.problems]
     problems += [*wrong, *doubles(declared), *longer_than_allowed(declared)]
-    problems += [*too_few_people(declared), *circles(declared)]
+    problems += [*too_few_people(declared), *circles(declared), *own_managers(declared)]
     if len(readable) == len(sources):  # else what seems unknown may be in the others
         problems += [*unknown_names(declared), *unknown_scopes(declared)]
     if problems:

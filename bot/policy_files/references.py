@@ -8,7 +8,8 @@ from bot.core.conditions import GROUPS_VARIABLE, WINDOWS_VARIABLE, compile_condi
 from bot.core.durations import spell
 from bot.policy_files.client_documents import Client, Resource
 from bot.policy_files.declared import Declared, Entry, Naming
-from bot.policy_files.documents import Defaults, Group, Guardrail, Model, Rule
+from bot.policy_files.documents import Defaults, Guardrail, Model, Rule
+from bot.policy_files.group_documents import Group
 from bot.policy_files.problems import Path, Problem, quoted, suggestion
 
 _SECTION_OF: Final = {GROUPS_VARIABLE: "groups", WINDOWS_VARIABLE: "windows"}
@@ -114,6 +115,18 @@ def unknown_scopes(declared: Declared) -> Iterator[Problem]:
                 part = place if isinstance(bundle.model.scopes, list) else scope
                 what = f"{resource} has no scope {quoted(scope)}{near}"
                 yield bundle.problem("scopes", part, what=what)
+
+
+def own_managers(declared: Declared) -> Iterator[Problem]:
+    """Yield a problem for every place that asks whether whoever asks is their own manager."""
+    managers = {entry.name for entry in declared.groups if entry.model.manager is not None}
+    tried: tuple[Entry[Rule] | Entry[Guardrail], ...] = (*declared.rules, *declared.guardrails)
+    for one in tried:
+        requesters = _listed(one, ("requesters",), "groups", one.model.requesters)
+        for mention in (*requesters, *_conditioned(one)):
+            if mention.section == "groups" and mention.name in managers:
+                what = f"{quoted(mention.name)} is their manager, and nobody is their own"
+                yield mention.problem(what)
 
 
 def unknown_names(declared: Declared) -> Iterator[Problem]:

@@ -15,11 +15,11 @@ from bot.policy_files.documents import (
     Bundle,
     Defaults,
     Document,
-    Group,
     Guardrail,
     Rule,
     Window,
 )
+from bot.policy_files.group_documents import Group
 from bot.policy_files.kinds import Name, Uri
 
 # Where editors find it: the first line of a policy file names it, seen from that file.

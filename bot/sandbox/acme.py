@@ -8,12 +8,12 @@ from bot.sandbox.workspace import BOT_USER, Channel, Person, UserGroup, Workspac
 OTHER_TEAM: Final = "T0OTHER"
 
 PEOPLE: Final = (
-    Person(id="U0ANNA", name="Anna", title="Engineer"),
-    Person(id="U0BEN", name="Ben", title="Engineer, billing lead"),
-    Person(id="U0CLEO", name="Cleo", title="Engineer, billing lead, SRE"),
-    Person(id="U0DAN", name="Dan", title="Engineer, SRE"),
+    Person(id="U0ANNA", name="Anna", title="Engineer", manager="U0BEN"),
+    Person(id="U0BEN", name="Ben", title="Engineer, billing lead", manager="U0CLEO"),
+    Person(id="U0CLEO", name="Cleo", title="Engineer, billing lead, SRE", manager="U0EVA"),
+    Person(id="U0DAN", name="Dan", title="Engineer, SRE", manager="U0CLEO"),
     Person(id="U0EVA", name="Eva", title="Security"),
-    Person(id="U0FINN", name="Finn", title="Contractor"),
+    Person(id="U0FINN", name="Finn", title="Contractor", manager="U0GUS"),
     Person(id="U0GUS", name="Gus", title="Guest", kind="guest"),
     Person(id="U0OLGA", name="Olga", title="Left the company", kind="deactivated"),
     Person(id="U0XENIA", name="Xenia", title="From Other Inc.", kind="external", team=OTHER_TEAM),
@@ -56,8 +56,12 @@ GROUPS: Final = (
     UserGroup(id="S0SECURITY", handle="security", name="Security", users=("U0EVA",)),
     UserGroup(id="S0CONTRACT", handle="contractors", name="Contractors", users=("U0FINN",)),
 )
+# Who is on call by schedule, at the service beside the stand-in for Slack.
+ON_CALL: Final = {"sre": ("U0DAN",)}
 
 
 def acme(manifest: Manifest) -> Workspace:
     """Return the workspace as it is in the morning."""
-    return Workspace(manifest=manifest, people=PEOPLE, channels=CHANNELS, groups=GROUPS)
+    workspace = Workspace(manifest=manifest, people=PEOPLE, channels=CHANNELS, groups=GROUPS)
+    workspace.on_call.update(ON_CALL)
+    return workspace

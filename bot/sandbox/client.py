@@ -113,6 +113,11 @@ class Acme:
         """Let the small tracker answer the bot no more, or again."""
         await self.send("PUT", "tracker", away=away)
 
+    async def rosters(self, schedule: str, *users: str) -> None:
+        """Put other people on call."""
+        ids = [self.person(user).id for user in users]
+        await self.send("PUT", f"on-call/{schedule}", users=ids)
+
     async def _ask(self, method: str, path: str, **how: Any) -> Json:
         if self._session is None:
             raise RuntimeError("enter Acme as a context manager first")

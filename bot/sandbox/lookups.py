@@ -15,6 +15,7 @@ from bot.sandbox.workspace import (
     BOT_ID,
     BOT_NAME,
     BOT_USER,
+    MANAGER_FIELD,
     TEAM,
     TEAM_NAME,
     Channel,
@@ -84,6 +85,23 @@ def users_info(workspace: Workspace, args: Json) -> Json:
     if args.get("user") not in workspace.people:
         raise SlackError("user_not_found")
     return {"user": slack_user(workspace.people[args["user"]], workspace)}
+
+
+def users_lookup_by_email(workspace: Workspace, args: Json) -> Json:
+    """users.lookupByEmail, which knows nobody whose account is closed."""
+    for person in workspace.people.values():
+        if person.email == args.get("email") and person.kind != "deactivated":
+            return {"user": slack_user(person, workspace)}
+    raise SlackError("users_not_found")
+
+
+def users_profile_get(workspace: Workspace, args: Json) -> Json:
+    """users.profile.get, with the one custom field that there is."""
+    if args.get("user") not in workspace.people:
+        raise SlackError("user_not_found")
+    person = workspace.people[args["user"]]
+    fields = {MANAGER_FIELD: {"value": person.manager, "alt": ""}} if person.manager else []
+    return {"profile": {**slack_user(person, workspace)["profile"], "fields": fields}}
 
 
 def usergroups_list(workspace: Workspace, args: Json) -> Json:

@@ -82,6 +82,7 @@ class PeopleApi:
             web.post("/sandbox/views/{id}/closings", _deed(self._close, user)),
             web.patch("/sandbox/people/{id}", _deed(self._become, {"kind": str})),
             web.put("/sandbox/usergroups/{id}", _deed(self._regroup, listed)),
+            web.put("/sandbox/on-call/{id}", _deed(self._roster, listed)),
             web.post("/sandbox/faults", _deed(self._fault, {"method": str})),
             web.delete("/sandbox/faults", self._no_faults),
             web.post("/sandbox/duplicates", _deed(self._duplicate, {"times": int})),
@@ -148,6 +149,11 @@ class PeopleApi:
 
     async def _regroup(self, ident: str, told: Json) -> Json:
         self._acts.regroup(ident, map(str, told["users"]))
+        return _DONE
+
+    async def _roster(self, ident: str, told: Json) -> Json:
+        users = tuple(self._workspace.person(str(user)).id for user in told["users"])
+        self._workspace.on_call[ident] = users
         return _DONE
 
     async def _fault(self, _: str, told: Json) -> Json:

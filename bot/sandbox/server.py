@@ -12,6 +12,7 @@ from bot.sandbox.delivery import RETRY_PAUSES_S, Delivery
 from bot.sandbox.faults import Tape
 from bot.sandbox.manifest import read
 from bot.sandbox.modals import Modals
+from bot.sandbox.on_call import OnCallService
 from bot.sandbox.people_api import PeopleApi, errors_as_json
 from bot.sandbox.rates import Meter, Rates
 from bot.sandbox.responses import LIFE_S, Responses
@@ -98,6 +99,11 @@ class Sandbox:
         return f"{self.ticket_pages}/json"
 
     @property
+    def on_call_url(self) -> str:
+        """Where it is told who is on call of a schedule."""
+        return f"{self.url}/on-call/{{schedule}}"
+
+    @property
     def events_url(self) -> str | None:
         """Where payloads go over HTTP."""
         return self._delivery.events_url
@@ -161,6 +167,7 @@ class Sandbox:
         app.router.add_route("*", "/api/{method}", self._web_api.handle)
         app.router.add_post("/response/{id}", self._responses.handle)
         app.router.add_get("/link", self._sockets.handle)
+        app.router.add_get("/on-call/{schedule}", OnCallService(self.workspace, self._tape).handle)
         app.router.add_get("/", _page)
         app.router.add_get("/archives/{channel}/{message}", _page)
         app.router.add_static("/page/", PAGE)

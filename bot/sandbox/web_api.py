@@ -145,6 +145,12 @@ class WebApi:
             "conversations.list": Method(run=on(lookups.conversations_list), tier=2),
             "conversations.members": Method(run=on(lookups.conversations_members), tier=4),
             "users.info": Method(run=on(lookups.users_info), scope="users:read", tier=4),
+            "users.lookupByEmail": Method(
+                run=on(lookups.users_lookup_by_email), scope="users:read.email", tier=3
+            ),
+            "users.profile.get": Method(
+                run=on(lookups.users_profile_get), scope="users.profile:read", tier=4
+            ),
             "usergroups.list": Method(
                 run=on(lookups.usergroups_list), scope="usergroups:read", tier=2
             ),

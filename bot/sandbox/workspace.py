@@ -18,6 +18,7 @@ BOT_NAME: Final = "jit"
 BOT_ID: Final = "B0JIT"
 APP_ID: Final = "A0JIT"
 SLACKBOT: Final = "USLACKBOT"
+MANAGER_FIELD: Final = "Xf0MANAGER"
 
 PersonKind: TypeAlias = Literal["member", "guest", "deactivated", "external"]
 ChannelKind: TypeAlias = Literal["channel", "private", "im"]
@@ -25,17 +26,22 @@ ChannelKind: TypeAlias = Literal["channel", "private", "im"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """Somebody with a screen; one of another team is there through Slack Connect."""
+    """Somebody with a screen; one of another team is there through Slack Connect.
+
+    Attributes:
+        manager: The user id in the profile field MANAGER_FIELD.
+    """
 
     id: str
     name: str
     title: str
     kind: PersonKind = "member"
     team: str = TEAM
+    manager: str = ""
 
     @property
     def email(self) -> str:
-        """Their address, in their account."""
+        """Their address, by which services outside know them."""
         return f"{self.name.lower()}@{DOMAIN}.example"
 
 
@@ -126,6 +132,7 @@ class Workspace:
     Attributes:
         url: Where the stand-in is reached, known once it runs.
         violations: What the bot did that Slack would punish, a sentence each.
+        on_call: Who is on call, user ids by schedule.
     """
 
     def __init__(
@@ -144,6 +151,7 @@ class Workspace:
         self.groups = {group.id: group for group in groups}
         self.changes = Changes()
         self.violations: list[str] = []
+        self.on_call: dict[str, tuple[str, ...]] = {}
         self._messages: dict[str, dict[str, Message]] = {}
         self._last_us = 0
 

@@ -13,6 +13,7 @@ from bot.core.request import Request
 from bot.slack import words
 from bot.slack.buttons import button_value, question_value, read_button, read_question
 from bot.slack.cards import why
+from bot.slack.elsewhere import unknown
 from bot.slack.forms import (
     SCOPES_TICKED,
     chosen_duration,
@@ -200,6 +201,7 @@ def _asked_because(behind: Background) -> Iterator[str]:
     yield f"*Now*  stage {stage} of {len(asked.stages)} waits for {words.missing_votes(request)}"
     people = words.mentions(mention_user(user) for user in behind.people)
     yield f"*Who can act*  {people or 'not all groups can be read now'}"
+    yield from unknown(request, behind.found)
 
 
 def _earlier(behind: Background) -> Iterator[str]:

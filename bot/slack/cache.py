@@ -1,14 +1,15 @@
 """Answers of Slack that are kept for a while; one look-up at a time for each of them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
+K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-class Kept(Generic[V]):
+class Kept(Generic[K, V]):
     """Values by name, each looked up again after `keep`; failures are not kept.
 
     Args:
@@ -17,7 +18,7 @@ class Kept(Generic[V]):
 
     def __init__(
         self,
-        find: Callable[[str], Awaitable[V]],
+        find: Callable[[K], Awaitable[V]],
         *,
         keep: timedelta,
         now: Callable[[], datetime],
@@ -27,15 +28,15 @@ class Kept(Generic[V]):
         self._keep = keep
         self._now = now
         self._at_most = at_most
-        self._known: dict[str, tuple[datetime, V]] = {}
-        self._asking: dict[str, asyncio.Task[V]] = {}
+        self._known: dict[K, tuple[datetime, V]] = {}
+        self._asking: dict[K, asyncio.Task[V]] = {}
 
-    def kept(self, name: str) -> V | None:
+    def kept(self, name: K) -> V | None:
         """Return the value of `name` if it is known well enough, without asking."""
         known = self._known.get(name)
         return known[1] if known is not None and self._now() < known[0] + self._keep else None
 
-    async def get(self, name: str, *, fresh: bool = False) -> V:
+    async def get(self, name: K, *, fresh: bool = False) -> V:
         """Return the value of `name`; whatever the look-up raises passes through.
 
         Args:
@@ -53,7 +54,7 @@ class Kept(Generic[V]):
         # A caller that is cancelled must not take the others' answer along.
         return await asyncio.shield(asking)
 
-    def _answered(self, name: str, done: "asyncio.Task[V]") -> None:
+    def _answered(self, name: K, done: "asyncio.Task[V]") -> None:
         current = self._asking.get(name) is done
         if current:
             del self._asking[name]
@@ -64,7 +65,13 @@ class Kept(Generic[V]):
             del self._known[next(iter(self._known))]
         self._known[name] = (self._now(), done.result())
 
-    def forget(self, name: str) -> None:
+    def forget(self, name: K) -> None:
         """Look `name` up again next time; a look-up under way is not kept either."""
         self._known.pop(name, None)
         self._asking.pop(name, None)
+
+    def forget_where(self, concerns: Callable[[K], bool]) -> None:
+        """Forget every name that it `concerns`."""
+        for name in [*self._known, *self._asking]:
+            if concerns(name):
+                self.forget(name)

@@ -12,6 +12,7 @@ from bot.core.request import Request
 from bot.core.states import GrantState, RequestState
 from bot.slack import words
 from bot.slack.buttons import Action, button_value, ending_button
+from bot.slack.elsewhere import unknown
 from bot.slack.mrkdwn import (
     BLOCK_WEIGHT,
     MESSAGE_BLOCKS,
@@ -31,20 +32,21 @@ from bot.slack.mrkdwn import (
     section,
     weight,
 )
+from bot.usecases.ports import NOTHING_FOUND, Found
 
 # The stages that a card tells one by one.
 STAGES_TOLD: Final = 8
 _SAID_TEXT: Final = 1000
 
 
-def request_card(request: Request) -> Rendered:
+def request_card(request: Request, found: Found = NOTHING_FOUND) -> Rendered:
     """Return the card, with buttons only while they work."""
-    return _card(request, live=True)
+    return _card(request, found, live=True)
 
 
 def record_card(request: Request) -> Rendered:
     """Return all that the card says, without buttons."""
-    return _card(request, live=False)
+    return _card(request, NOTHING_FOUND, live=False)
 
 
 def retired_card(request: Request) -> Rendered:
@@ -81,8 +83,8 @@ def why(request: Request) -> Block:
     )
 
 
-def _card(request: Request, *, live: bool) -> Rendered:
-    decision, _ = packed(_decision(request), room=MESSAGE_WEIGHT // 2, blocks=4)
+def _card(request: Request, found: Found, *, live: bool) -> Rendered:
+    decision, _ = packed(_decision(request, found), room=MESSAGE_WEIGHT // 2, blocks=4)
     above, below = [head(request), why(request)], [*decision, context(_small_print(request))]
     row = actions(*_buttons(request, whole=True)) if live else []
     scopes, hidden = _scopes(request, beside=[*above, *below, *row])
@@ -104,27 +106,28 @@ def _scopes(request: Request, *, beside: list[Block]) -> tuple[list[Block], int]
     return [*found, section(f"⚠️ *{hidden} of {len(lines)} scopes are not shown here*")], hidden
 
 
-def _decision(request: Request) -> Iterator[str]:
+def _decision(request: Request, found: Found) -> Iterator[str]:
     """Yield who must decide, who did, and how it went on."""
     asked = request.asked
     rule = f"rule {code(asked.rule)}" if asked.rule else "no rule applied"
     if asked.stages:
         yield f"*Approval*  {rule}"
-        yield from _stages(request)
+        yield from _stages(request, found)
+        yield from unknown(request, found)
     else:
         yield f"*Decided by policy*  {rule}{quotation('; '.join(asked.reasons), limit=_SAID_TEXT)}"
     yield from _outcome(request)
     yield from _grant(request)
 
 
-def _stages(request: Request) -> Iterator[str]:
+def _stages(request: Request, found: Found) -> Iterator[str]:
     stages = request.asked.stages
     for number, stage in enumerate(stages[:STAGES_TOLD]):
         votes = request.votes_in(number)
         mark = "☑️" if number < request.stage else "▫️"
         mark = "👉" if stage is request.waits_for and number == request.stage else mark
         said = f": {words.approved_by(request, number)}" if votes else ""
-        name, needs = words.stage_name(request, number), words.stage_needs(request, number)
+        name, needs = words.stage_name(request, number), words.stage_needs(request, number, found)
         yield f"{mark} {name}  {len(votes)} of {stage.quorum} from {needs}{said}"
     if len(stages) > STAGES_TOLD:
         yield f"and {counted(len(stages) - STAGES_TOLD, 'more stage')}"

@@ -9,9 +9,11 @@ from typing import Any, Final
 from bot.core.errors import Unavailable
 from bot.core.identity import Actor, Kind
 from bot.core.policy import Group
+from bot.core.sources import Source
 from bot.slack.api import SlackApi, SlackError
 from bot.slack.cache import Kept
-from bot.usecases.ports import Standing
+from bot.slack.sources import Sources, unreadable
+from bot.usecases.ports import OnCall, Standing
 
 # Events tell of changes at once, but each reaches one replica only: the others learn in a minute.
 KEEP: Final = timedelta(minutes=1)
@@ -78,11 +80,13 @@ class _Known:
 class SlackDirectory:
     """Looks people, user groups and channels up."""
 
-    def __init__(self, api: SlackApi, home: Home, *, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, api: SlackApi, home: Home, on_call: OnCall, *, now: Callable[[], datetime]
+    ) -> None:
         self._api = api
         self._home = home
         self._people = Kept(self._find_person, keep=KEEP, now=now)
-        self._members = Kept(self._find_members, keep=KEEP, now=now)
+        self._sources = Sources(api, on_call, self._is_member, keep=KEEP, now=now)
         self._channels = Kept(self._find_channel, keep=KEEP_CHANNELS, now=now)
         self._all_channels = Kept(self._find_channels, keep=KEEP, now=now)
 
@@ -110,35 +114,50 @@ class SlackDirectory:
         profile = answer["user"].get("profile") or {}
         return _Known(_standing(answer["user"], self._home), profile.get("email") or "")
 
-    async def groups_of(self, who: Actor, groups: Sequence[Group]) -> frozenset[str]:
+    async def _is_member(self, user: str) -> bool:
+        return (await self._people.get(user)).standing is Standing.MEMBER
+
+    async def groups_of(
+        self, who: Actor, groups: Sequence[Group], *, about: Actor, fresh: bool = False
+    ) -> frozenset[str]:
         """See `Directory.groups_of`."""
         if who.kind is not Kind.PERSON or who.home != self._home.id:
             return frozenset()
-        usergroups = {
-            each: self._members.kept(each) for group in groups for each in group.usergroups()
-        }
-        unknown = [each for each, users in usergroups.items() if users is None]
-        if unknown:  # all at once, as Slack waits for our answer
-            asked = await asyncio.gather(*(self._in_usergroup(each, groups) for each in unknown))
-            usergroups |= dict(zip(unknown, asked, strict=True))
-        known = {each: users for each, users in usergroups.items() if users is not None}
-        return frozenset(group.name for group in groups if who.id in group.members(known))
+        known = await self._told(groups, about, fresh=fresh)
+        return frozenset(
+            group.name for group in groups if who.id in group.members(known, about=about.id)
+        )
 
-    async def members_of(self, group: Group) -> frozenset[str]:
+    async def members_of(self, group: Group, *, about: Actor) -> frozenset[str]:
         """See `Directory.members_of`."""
-        usergroups = sorted(group.usergroups())
-        return group.members({each: await self._in_usergroup(each, [group]) for each in usergroups})
+        return group.members(await self._told([group], about, fresh=False), about=about.id)
 
-    async def _in_usergroup(self, usergroup: str, groups: Sequence[Group]) -> frozenset[str]:
+    async def _told(
+        self, groups: Sequence[Group], about: Actor, *, fresh: bool
+    ) -> Mapping[Source, frozenset[str]]:
+        """Return what all sources of `groups` say.
+
+        Raises:
+            Unavailable: One of them could not be read; the sentence names the group.
+        """
+        sources = {each for group in groups for each in group.sources(about.id)}
+        told = {each: self._sources.kept(each, fresh=fresh) for each in sources}
+        unknown = [each for each, users in told.items() if users is None]
+        if unknown:  # all at once, as Slack waits for our answer
+            asked = await asyncio.gather(
+                *(self._ask(each, groups, about, fresh=fresh) for each in unknown)
+            )
+            told |= dict(zip(unknown, asked, strict=True))
+        return {each: users for each, users in told.items() if users is not None}
+
+    async def _ask(
+        self, source: Source, groups: Sequence[Group], about: Actor, *, fresh: bool
+    ) -> frozenset[str]:
         try:
-            return await self._members.get(usergroup)
+            return await self._sources.ask(source, fresh=fresh)
         except Unavailable as problem:
-            named = next(group.name for group in groups if usergroup in group.usergroups())
-            raise Unavailable(f"Slack did not say who is in the user group of {named}") from problem
-
-    async def _find_members(self, usergroup: str) -> frozenset[str]:
-        answer = await self._api.read("usergroups.users.list", usergroup=usergroup)
-        return frozenset(answer["users"])
+            named = next(group.name for group in groups if source in group.sources(about.id))
+            raise Unavailable(unreadable(source, named)) from problem
 
     async def channel_problem(self, channel: str) -> str:
         """See `Directory.channel_problem`."""
@@ -197,10 +216,11 @@ class SlackDirectory:
     def forget_person(self, user: str) -> None:
         """Slack says that `user` has changed."""
         self._people.forget(user)
+        self._sources.forget_person(user)
 
     def forget_members(self, usergroup: str) -> None:
         """Slack says that the members of `usergroup` have changed."""
-        self._members.forget(usergroup)
+        self._sources.forget_members(usergroup)
 
     def forget_channel(self, channel: str) -> None:
         """Something about `channel` was found out to be different."""

@@ -6,6 +6,7 @@ from typing import Final
 from bot.core.decision import Allow, NeedApproval
 from bot.core.durations import spell
 from bot.core.explaining import Explanation, Fate, Tried
+from bot.core.policy import Stage
 from bot.slack import words
 from bot.slack.mrkdwn import (
     BLOCK_WEIGHT,
@@ -20,6 +21,7 @@ from bot.slack.mrkdwn import (
     quoted,
     section,
 )
+from bot.usecases.ports import NOTHING_FOUND, Found
 
 _MARK: Final[Mapping[Fate, str]] = {
     Fate.DECIDES: "👉",
@@ -33,11 +35,15 @@ _WHY_TEXT: Final = 300  # characters
 _AROUND: Final = 3 * BLOCK_WEIGHT + 1000
 
 
-def why_text(found: Explanation) -> Rendered:
-    """Return what policy would say to an ask, and why."""
+def why_text(found: Explanation, people: Found = NOTHING_FOUND) -> Rendered:
+    """Return what policy would say to an ask, and why.
+
+    Args:
+        people: Who is on call, and who the manager is, in the groups that would decide.
+    """
     bundle, length = found.ask.bundle, spell(found.ask.duration)
     title = quoted(bundle.title, limit=NAME_TEXT) or code(bundle.name)
-    head = f"*{title}* for *{length}*: {_verdict(found)}"
+    head = f"*{title}* for *{length}*: {_verdict(found, people)}"
     lines, hidden = packed(
         (line for tried in found.tried for line in _lines(tried)),
         room=MESSAGE_WEIGHT - _AROUND,
@@ -52,18 +58,22 @@ def why_text(found: Explanation) -> Rendered:
     )
 
 
-def _verdict(found: Explanation) -> str:
+def _verdict(found: Explanation, people: Found) -> str:
     decision = found.decision
     if isinstance(decision, Allow):
         return f"you would get it at once, by rule {code(decision.rule)}"
     if isinstance(decision, NeedApproval):
         stages = decision.chain.stages
         needs = "; then ".join(
-            f"{stage.quorum} of {words.groups(group.name for group in stage.approvers)}"
+            f"{stage.quorum} of {_approvers(stage, people)}"
             for stage in stages[: words.GROUPS_NAMED]
         )
         return f"people would decide, {needs}, by rule {code(decision.rule)}"
     return f"you would not get it: {quoted(decision.reasons[0], limit=_WHY_TEXT)}"
+
+
+def _approvers(stage: Stage, people: Found) -> str:
+    return words.groups_now([each.name for each in stage.approvers], stage.approvers, people)
 
 
 def _lines(tried: Tried) -> Iterator[str]:

@@ -21,6 +21,7 @@ from bot.slack.mrkdwn import (
     quoted,
     section,
 )
+from bot.usecases.ports import NOTHING_FOUND, Found
 
 # Ten lines may go out in one message: their texts together must stay below MESSAGE_TEXT.
 LINE_TEXT: Final = 390
@@ -41,11 +42,12 @@ _TRIED: Final[Mapping[str, str]] = {
 }
 
 
-def thread_line(event: e.Event, request: Request) -> Rendered | None:
+def thread_line(event: e.Event, request: Request, found: Found = NOTHING_FOUND) -> Rendered | None:
     """Return the line that tells `event`; None for Granted, which Started always follows at once.
 
     Args:
         request: As it stands now, which may be later than the event.
+        found: Who is on call, and who the manager is, now.
     """
     told = _told(event, request)
     if told is None:
@@ -53,12 +55,12 @@ def thread_line(event: e.Event, request: Request) -> Rendered | None:
     text, said = told
     inline = quoted(said, limit=_SAID_INLINE)
     sentence = words.bare(text) + (f": {inline}" if inline else "")
-    called = _called(event, request)
+    called = _called(event, request, found)
     whole = text + quotation(said, limit=_SAID) + (f"\n👉 {called}" if called else "")
     return Rendered(sentence, [section(whole)])
 
 
-def _called(event: e.Event, request: Request) -> str:
+def _called(event: e.Event, request: Request, found: Found) -> str:
     """Return mentions of those who must act because of `event`; "" when that time is over.
 
     They stand in the block alone: Slack notifies of mentions there, and the sentence stays short.
@@ -76,7 +78,7 @@ def _called(event: e.Event, request: Request) -> str:
         return ""
     if isinstance(event, e.Reminded) and event.people:
         return words.mentions(mention_user(user) for user in event.people)
-    return words.called(request)
+    return words.called(request, found)
 
 
 _OfStages: TypeAlias = e.Voted | e.StagePassed | e.Reminded | e.Escalated

@@ -1,12 +1,21 @@
 """Slack in memory: what the ports Directory and Messenger promise, in its shortest form."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass, replace
 
 from bot.core import events as e
 from bot.core.errors import Unavailable
 from bot.core.identity import Actor, Kind, fingerprint
 from bot.core.policy import Group
+from bot.core.sources import Member, ProfileField, Rota, Source, Usergroup
 from bot.usecases.ports import Receipt, Standing, Story
 from bot.usecases.shows import token_message
 
@@ -21,6 +30,8 @@ class MemoryDirectory:
         people: By user id; whoever is not here is unknown.
         usergroups: Members by user group id.
         emails: Addresses by user id.
+        rostered: Who is on call by rota.
+        profiles: Who stands in a field of somebody's profile.
         channels: What is wrong with a channel, by "#name" or id; "" if nothing is.
         away: Whether Slack does not answer now.
     """
@@ -30,6 +41,8 @@ class MemoryDirectory:
         self.people: dict[str, Standing] = {}
         self.usergroups: dict[str, frozenset[str]] = {}
         self.emails: dict[str, str] = {}
+        self.rostered: dict[Rota, frozenset[str]] = {}
+        self.profiles: dict[ProfileField, str] = {}
         self.channels: dict[str, str] = {}
         self.away = False
         self._kept: dict[str, Standing] = {}
@@ -45,23 +58,39 @@ class MemoryDirectory:
             self._kept[who.id] = self.people.get(who.id, Standing.UNKNOWN)
         return self._kept[who.id]
 
-    async def groups_of(self, who: Actor, groups: Sequence[Group]) -> frozenset[str]:
-        """See `Directory.groups_of`."""
+    async def groups_of(
+        self, who: Actor, groups: Sequence[Group], *, about: Actor, fresh: bool = False
+    ) -> frozenset[str]:
+        """See `Directory.groups_of`; nothing is kept, so every look is fresh."""
+        del fresh
         if who.kind is not Kind.PERSON or who.home != self.home:
             return frozenset()
-        known = {each: self._members(each) for group in groups for each in group.usergroups()}
-        return frozenset(group.name for group in groups if who.id in group.members(known))
+        members = [await self.members_of(group, about=about) for group in groups]
+        return frozenset(
+            group.name for group, users in zip(groups, members, strict=True) if who.id in users
+        )
 
-    async def members_of(self, group: Group) -> frozenset[str]:
+    async def members_of(self, group: Group, *, about: Actor) -> frozenset[str]:
         """See `Directory.members_of`."""
-        return group.members({each: self._members(each) for each in group.usergroups()})
+        of = {source: self._members(source) for source in group.sources(about.id)}
+        return group.members(of, about=about.id)
 
-    def _members(self, usergroup: str) -> frozenset[str]:
+    def _members(self, source: Source) -> frozenset[str]:
         self._must_answer()
-        members = self.usergroups.get(usergroup)
-        if members is None:
-            raise Unavailable(f"Slack has no user group {usergroup}")
-        return members
+        match source:
+            case Usergroup(id_) if id_ in self.usergroups:
+                return self.usergroups[id_]
+            case Rota() if source in self.rostered:
+                return self._who_count(self.rostered[source])
+            case ProfileField():
+                return self._who_count({self.profiles.get(source, "")})
+            case Member(user):
+                return self._who_count({user})
+            case _:
+                raise Unavailable(f"{source} cannot be read")
+
+    def _who_count(self, users: Iterable[str]) -> frozenset[str]:
+        return frozenset(user for user in users if self.people.get(user) is Standing.MEMBER)
 
     async def email(self, who: Actor) -> str:
         """See `Directory.email`."""

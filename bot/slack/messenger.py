@@ -84,7 +84,7 @@ class SlackMessenger:
         channel = story.request.asked.channel
         try:
             where = await self._where(known.get(CARD), channel)
-            message = _Message(name=CARD, shown=request_card(story.request))
+            message = _Message(name=CARD, shown=request_card(story.request, story.found))
             async for receipt in self._stands(message, where, known.get(CARD)):
                 yield receipt
         except SlackError as problem:
@@ -131,7 +131,7 @@ class SlackMessenger:
         while done < len(story.history):
             facts = story.history[done : done + LINES_AT_ONCE]
             done += len(facts)
-            lines = _together(facts, story.request)
+            lines = _together(facts, story)
             ts = told.ts if told is not None else ""
             if lines is not None:
                 ts = await self._post(card.channel, lines, thread_ts=card.ts)
@@ -237,9 +237,10 @@ def _body(shown: Rendered) -> Mapping[str, Any]:
     return {"text": shown.text, "blocks": shown.blocks}
 
 
-def _together(facts: Sequence[e.Event], request: Request) -> Rendered | None:
+def _together(facts: Sequence[e.Event], story: Story) -> Rendered | None:
     """Return one message that tells `facts`, a line each; None if there is nothing to tell."""
-    lines = [line for fact in facts if (line := thread_line(fact, request)) is not None]
+    told = [thread_line(fact, story.request, story.found) for fact in facts]
+    lines = [line for line in told if line is not None]
     if not lines:
         return None
     text = "\n".join(line.text for line in lines)

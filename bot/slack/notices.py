@@ -40,16 +40,17 @@ def notices(story: Story, card: str) -> Iterator[Notice]:
     for fact in story.history:
         match fact:
             case e.Requested() if request.asked.stages:
-                yield from _begun(request, 0, card)
+                yield from _begun(story, 0, card)
             case e.StagePassed(stage=stage) if stage + 1 < len(request.asked.stages):
-                yield from _begun(request, stage + 1, card)
+                yield from _begun(story, stage + 1, card)
             case e.Escalated():
                 yield from _escalated(request, fact, card)
             case _:
                 pass
 
 
-def _begun(request: Request, stage: int, card: str) -> Iterator[Notice]:
+def _begun(story: Story, stage: int, card: str) -> Iterator[Notice]:
+    request = story.request
     channel = request.asked.stages[stage].channel
     if not channel or channel == request.asked.channel:
         return
@@ -57,7 +58,7 @@ def _begun(request: Request, stage: int, card: str) -> Iterator[Notice]:
     text = f"{words.state(request)}\n{words.wish(request)}"
     if stage < request.stage:
         text = f"☑️ Stage {words.stage_name(request, stage)} is complete\n{words.wish(request)}"
-    calls = f"\n👉 {words.called(request)}" if waits else ""
+    calls = f"\n👉 {words.called(request, story.found)}" if waits else ""
     shown = _with_link(text, card, more=calls)
     yield Notice(name=f"stage:{stage}", channel=channel, shown=shown, is_over=not waits)
 

@@ -55,11 +55,15 @@ class Commands:
             case c.Revoke(request=id_, reason=reason):
                 return await self._move(id_, Revoke(reason), typed)
             case c.Why(wish=wish):
-                return why_text(await self._requests.why(wish, by=typed.by))
+                return await self._why(wish, typed)
             case c.Ask(wish=wish):
                 return await self._ask(wish, typed)
             case _:
                 assert_never(command)
+
+    async def _why(self, wish: Wish, typed: Typed) -> Rendered:
+        explanation = await self._requests.why(wish, by=typed.by)
+        return why_text(explanation, await self._requests.who_would_decide(explanation))
 
     async def _status(self, id_: RequestId | None, typed: Typed) -> Rendered:
         if id_ is None:

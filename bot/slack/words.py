@@ -14,6 +14,7 @@ from bot.core.policy import Group, groups_in
 from bot.core.request import Request
 from bot.core.scopes import Risk, ScopeText
 from bot.core.states import GrantState, RequestState
+from bot.slack.elsewhere import named
 from bot.slack.mrkdwn import (
     NAME_TEXT,
     SECTION_TEXT,
@@ -26,6 +27,7 @@ from bot.slack.mrkdwn import (
     moment,
     quoted,
 )
+from bot.usecases.ports import NOTHING_FOUND, Found
 
 RISK_MARK: Final[Mapping[Risk, str]] = {
     Risk.LOW: "🟢",
@@ -87,7 +89,13 @@ def groups(names: Iterable[str]) -> str:
     return _named([code(name, limit=60) for name in names], GROUPS_NAMED, " or ")
 
 
-def stage_needs(request: Request, number: int) -> str:
+def groups_now(names: Iterable[str], known: Iterable[Group], found: Found = NOTHING_FOUND) -> str:
+    """Return whose yes is needed, and who that is now: "`leads` or `sre-oncall` (@Dan)"."""
+    by_name = {group.name: group for group in known}
+    return _named(list(named(names, by_name, found)), GROUPS_NAMED, " or ")
+
+
+def stage_needs(request: Request, number: int, found: Found = NOTHING_FOUND) -> str:
     """Return whose yes stage `number` (from 0) needs: "`leads` or `sre`, 1 of `sre` at least"."""
     stage = request.asked.stages[number]
     current = number == request.stage and stage is request.waits_for
@@ -96,10 +104,11 @@ def stage_needs(request: Request, number: int) -> str:
         f", {share.people} of {code(share.group, limit=60)} at least"
         for share in stage.at_least[:GROUPS_NAMED]
     ]
-    return f"{groups(names)}{''.join(shares)}"
+    who = groups_now(names, groups_in([stage]), found if current else NOTHING_FOUND)
+    return f"{who}{''.join(shares)}"
 
 
-def called(request: Request) -> str:
+def called(request: Request, found: Found = NOTHING_FOUND) -> str:
     """Return mentions of everybody whose yes is waited for now, "" if nobody's is."""
     wanted = dict.fromkeys(name for place in request.open_places for name in place)
     known = {group.name: group for group in groups_in(request.asked.stages)}
@@ -107,17 +116,16 @@ def called(request: Request) -> str:
         mention_text
         for name in wanted
         if name in known
-        for mention_text in _everybody_in(known[name], without=request.requester.id)
+        for part in known[name].parts()
+        for mention_text in _everybody_in(part, found, without=request.requester.id)
     )
 
 
-def _everybody_in(group: Group, *, without: str) -> Iterator[str]:
-    if group.usergroup:
-        yield mention_all(group.usergroup)
-    for user in sorted(group.users - {without}):
+def _everybody_in(part: Group, found: Found, *, without: str) -> Iterator[str]:
+    if part.usergroup:
+        yield mention_all(part.usergroup)
+    for user in sorted((part.users | (found.get(part.name) or frozenset())) - {without}):
         yield mention_user(user)
-    for part in group.any_of:
-        yield from _everybody_in(part, without=without)
 
 
 def mentions(each: Iterable[str]) -> str:

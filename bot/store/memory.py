@@ -241,13 +241,14 @@ class MemoryJobs:
             self._store.owe(job.id, owed.due, owed.payload)
         return True
 
-    async def postpone(self, job: Job, *, delay: timedelta) -> bool:
+    async def postpone(self, job: Job, *, delay: timedelta, was_done: bool = False) -> bool:
         """See `Jobs.postpone`; what was set anew meanwhile is due as it was set."""
         owed = self._store.held(job)
         if owed is None:
             return False
         free = self._store.now() + delay if owed.payload == job.payload else owed.due
-        self._store.jobs[job.id] = replace(owed, free=free, fence=NOBODY)
+        attempt = 0 if was_done else owed.attempt
+        self._store.jobs[job.id] = replace(owed, free=free, fence=NOBODY, attempt=attempt)
         return True
 
 

@@ -69,9 +69,9 @@ class RedisJobs:
         """See `Jobs.finish`."""
         return await _as_holder(self._server, "finish", job, ["job", "lease"], job.payload)
 
-    async def postpone(self, job: Job, *, delay: timedelta) -> bool:
+    async def postpone(self, job: Job, *, delay: timedelta, was_done: bool = False) -> bool:
         """See `Jobs.postpone`; what was set anew meanwhile is due as it was set."""
-        args = (job.payload, milliseconds(delay))
+        args = (job.payload, milliseconds(delay), int(was_done))
         return await _as_holder(self._server, "postpone", job, ["job", "lease"], *args)
 
 

@@ -1,7 +1,7 @@
 """What an approver should know before deciding."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from bot.core.errors import NotAllowed
@@ -9,7 +9,7 @@ from bot.core.identity import Actor, RequestId
 from bot.core.policy import Policy
 from bot.core.request import Request
 from bot.usecases.gate import Gate
-from bot.usecases.ports import Listings
+from bot.usecases.ports import Found, Listings
 from bot.usecases.requests import Requests
 
 # So many of the requester's last requests are looked through, and so many of them told.
@@ -24,6 +24,7 @@ class Background:
     Attributes:
         groups: Names of the groups for which whoever looks has a say in it, sorted.
         people: Slack user ids of everybody whose yes is waited for; () where not all is known.
+        found: Who is on call, and who the manager is, in the groups that are waited for.
         earlier: What the requester had of this bundle before, newest first.
     """
 
@@ -31,6 +32,7 @@ class Background:
     groups: tuple[str, ...]
     people: tuple[str, ...]
     earlier: Sequence[Request]
+    found: Found = field(default_factory=dict)
 
 
 class Backgrounds:
@@ -70,6 +72,7 @@ class Backgrounds:
             groups=tuple(sorted(groups)),
             people=await self._gate.who_can_act(request, policy),
             earlier=await self._earlier(request),
+            found=await self._gate.found(request, policy),
         )
 
     async def _earlier(self, request: Request) -> Sequence[Request]:

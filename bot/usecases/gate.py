@@ -14,7 +14,7 @@ from bot.core.places import why_incompletable
 from bot.core.policy import Group, Policy, Stage, channels_in, groups_in
 from bot.core.request import Request
 from bot.core.scopes import Bundle
-from bot.usecases.ports import Directory, Standing
+from bot.usecases.ports import Directory, Found, Standing
 
 log = structlog.get_logger()
 
@@ -58,21 +58,30 @@ class Gate:
 
     async def groups_asking(self, who: Actor, bundle: str, policy: Policy) -> frozenset[str]:
         """Return which of the groups that decide who may ask for `bundle` `who` is in."""
-        return await self._directory.groups_of(who, policy.groups_read_for(bundle))
+        return await self._directory.groups_of(who, policy.groups_read_for(bundle), about=who)
 
-    async def groups_acting(self, who: Actor, request: Request, policy: Policy) -> frozenset[str]:
+    async def groups_acting(
+        self, who: Actor, request: Request, policy: Policy, *, fresh: bool = False
+    ) -> frozenset[str]:
         """Return which of the groups with a say in `request` `who` is in now.
 
         Today's policy says who is in a group; a group that it no longer has is empty. One that
         cannot be read gives nobody a say, and takes it from nobody who has it by another.
+
+        Args:
+            fresh: Ask now who is on call, as somebody is about to act on it.
 
         Raises:
             Unavailable: A group cannot be read, and `who` is in none of the others.
         """
         if who == request.requester:
             return frozenset()  # the requester has no say, whatever the groups
+        about = request.requester
         told = await asyncio.gather(
-            *(self._directory.groups_of(who, [each]) for each in _with_a_say(request, policy)),
+            *(
+                self._directory.groups_of(who, [each], about=about, fresh=fresh)
+                for each in _with_a_say(request, policy)
+            ),
             return_exceptions=True,
         )
         known = frozenset[str]().union(*(each for each in told if isinstance(each, frozenset)))
@@ -89,7 +98,7 @@ class Gate:
         """
         chain = decision.chain
         await self.channels_must_do(ask.bundle, chain.stages)
-        members = await self._members(groups_in(chain.stages))
+        members = await self._members(groups_in(chain.stages), about=ask.by)
         why = why_incompletable(chain, members, ask.by)
         if why is None:
             return decision
@@ -100,22 +109,33 @@ class Gate:
         """Return the ids of everybody whose yes `request` waits for; () where not all is known."""
         wanted = dict.fromkeys(name for place in request.open_places for name in place)
         groups = [policy.groups[name] for name in wanted if name in policy.groups]
-        members = (await self._members(groups)).values()
+        members = (await self._members(groups, about=request.requester)).values()
         out = {request.requester.id, *(vote.by.id for vote in request.votes)}
         if None in members:
             return ()
         return tuple(sorted({who for users in members for who in users or ()} - out))
 
-    async def _members(self, groups: Sequence[Group]) -> Mapping[str, frozenset[str] | None]:
+    async def found(self, request: Request, policy: Policy) -> Found:
+        """Return who is in the groups that `request` waits for and that are from elsewhere."""
+        groups = [each for each in groups_in(request.asked.stages) if each.name in request.voters]
+        return await self.found_in(groups, policy, about=request.requester)
+
+    async def found_in(self, groups: Sequence[Group], policy: Policy, *, about: Actor) -> Found:
+        """Return who is in those parts of `groups` that are from elsewhere."""
+        parts = {part.name for group in groups for part in group.parts() if part.is_from_elsewhere}
+        today = [policy.groups[name] for name in sorted(parts) if name in policy.groups]
+        return await self._members(today, about=about)
+
+    async def _members(self, groups: Sequence[Group], *, about: Actor) -> Found:
         """Return who is in each of `groups`; None where that cannot be read."""
         if len(groups) == 1:  # most chains; a task for it would cost more than the look-up
-            return {groups[0].name: await self._members_of(groups[0])}
-        found = await asyncio.gather(*(self._members_of(group) for group in groups))
+            return {groups[0].name: await self._members_of(groups[0], about)}
+        found = await asyncio.gather(*(self._members_of(group, about) for group in groups))
         return {group.name: users for group, users in zip(groups, found, strict=True)}
 
-    async def _members_of(self, group: Group) -> frozenset[str] | None:
+    async def _members_of(self, group: Group, about: Actor) -> frozenset[str] | None:
         try:
-            return await self._directory.members_of(group)
+            return await self._directory.members_of(group, about=about)
         except Unavailable as problem:
             log.info("group.unknown", group=group.name, code=problem.code)
             return None

@@ -9,13 +9,15 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, NewType, Protocol, TypeAlias
+from types import MappingProxyType
+from typing import Any, Final, NewType, Protocol, TypeAlias
 
 from bot.core.account import Account
 from bot.core.events import Event
 from bot.core.identity import Actor, RequestId
 from bot.core.policy import Group
 from bot.core.request import Request
+from bot.core.sources import Rota
 from bot.core.states import Timer
 from bot.core.tickets import Ticket
 
@@ -210,8 +212,12 @@ class Jobs(Protocol):
         Returns whether it was still the caller's.
         """
 
-    async def postpone(self, job: Job, *, delay: timedelta) -> bool:
-        """Give `job` back, due again after `delay`. Returns whether it was still the caller's."""
+    async def postpone(self, job: Job, *, delay: timedelta, was_done: bool = False) -> bool:
+        """Give `job` back, due again after `delay`. Returns whether it was still the caller's.
+
+        Args:
+            was_done: It went well and is owed again: its attempts are counted anew.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,16 +308,27 @@ class Directory(Protocol):
             Unavailable: Slack did not answer: the caller must refuse.
         """
 
-    async def groups_of(self, who: Actor, groups: Sequence[Group]) -> frozenset[str]:
+    async def groups_of(
+        self, who: Actor, groups: Sequence[Group], *, about: Actor, fresh: bool = False
+    ) -> frozenset[str]:
         """Return the names of those of `groups` that `who` is in.
 
+        Args:
+            about: Whose request it is about: a manager is theirs.
+            fresh: Ask now who is on call, and who the manager is, whatever is cached.
+
         Raises:
-            Unavailable: A user group could not be read, or has fewer members than its
-                `min_members`: unknown is not empty.
+            Unavailable: A group could not be read, or has fewer members than its `min_members`:
+                unknown is not empty.
         """
 
-    async def members_of(self, group: Group) -> frozenset[str]:
+    async def members_of(self, group: Group, *, about: Actor) -> frozenset[str]:
         """Return the Slack user ids of everybody in `group`.
+
+        Whoever is on call, and a manager, is in it only while they may use the bot.
+
+        Args:
+            about: As for `groups_of`.
 
         Raises:
             Unavailable: It could not be read: unknown is not empty.
@@ -353,11 +370,28 @@ class Tickets(Protocol):
         """Return where people read `ticket`, "" where nobody knows; it is of our configuration."""
 
 
+class OnCall(Protocol):
+    """A service that knows who is on call."""
+
+    async def who(self, rota: Rota) -> frozenset[str]:
+        """Return whoever is on call of `rota` now: Slack user ids and e-mail addresses.
+
+        Raises:
+            Unavailable: It did not answer, or knows no such rota: unknown is not nobody.
+        """
+
+
+# Who is in groups of which that stands elsewhere, by name; None where it cannot be read.
+Found: TypeAlias = Mapping[str, frozenset[str] | None]
+NOTHING_FOUND: Final[Found] = MappingProxyType({})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
     """All that Slack shows of one request.
 
     Attributes:
+        found: Who is on call, and who the manager is, in the groups that are waited for.
         token: The token itself, only while it is to be read in the direct message.
         now: When this was put together.
     """
@@ -366,6 +400,7 @@ class Story:
     history: Sequence[Event]
     token: str | None
     now: datetime
+    found: Found = field(default_factory=dict)
 
 
 class Messenger(Protocol):

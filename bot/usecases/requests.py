@@ -30,7 +30,7 @@ from bot.usecases.desk import Desk
 from bot.usecases.extending import asked_again, why_no_longer
 from bot.usecases.facts import FactFinder
 from bot.usecases.gate import Gate, bundle_named
-from bot.usecases.ports import CommitId, Ledger, Listings
+from bot.usecases.ports import CommitId, Found, Ledger, Listings
 from bot.usecases.tickets import TicketDesk
 from bot.usecases.wishes import Outcome, Wish
 
@@ -112,6 +112,13 @@ class Requests:
         if isinstance(found.decision, NeedApproval):
             return replace(found, decision=await self._gate.completable(found.decision, ask))
         return found
+
+    async def who_would_decide(self, explanation: Explanation) -> Found:
+        """Return who is on call, and who the manager is, in the groups that would decide."""
+        decision = explanation.decision
+        stages = decision.chain.stages if isinstance(decision, NeedApproval) else ()
+        groups = [group for stage in stages for group in stage.approvers]
+        return await self._gate.found_in(groups, self.policy, about=explanation.ask.by)
 
     async def extend(self, id_: RequestId, *, by: Actor, delivery: str, token: str = "") -> Outcome:
         """Ask for more time for the grant of `id_`: a new request, decided by today's policy.
@@ -212,7 +219,7 @@ class Requests:
             Unavailable: Slack did not answer.
         """
         await self._gate.admit(by)
-        groups = await self._gate.groups_acting(by, request, self.policy)
+        groups = await self._gate.groups_acting(by, request, self.policy, fresh=True)
         return self._desk.circumstances(groups=groups)
 
     @asynccontextmanager

@@ -1,17 +1,23 @@
 """The job `show:<request>`: make Slack match what is stored."""
 
+from collections.abc import Callable
 from contextlib import aclosing
 from datetime import timedelta
 from typing import Final
 
 from bot.core.errors import NotFound
+from bot.core.policy import Policy
 from bot.core.request import Request, replay
-from bot.usecases.ports import Clock, Job, Ledger, Messenger, Receipt, Receipts, Story
+from bot.usecases.gate import Gate
+from bot.usecases.ports import Clock, Found, Job, Ledger, Messenger, Receipt, Receipts, Story
 from bot.usecases.requests import Requests
 from bot.usecases.tokens import Mint
 
 # A holder renews its lease while it works, so a dead one's work is taken over this soon.
 LEASE: Final = timedelta(seconds=3)
+# Nobody tells us that somebody else is on call now, or that a service is back.
+LOOK_AGAIN: Final = timedelta(minutes=1)
+LOOK_AGAIN_UNKNOWN: Final = timedelta(seconds=10)
 
 
 def token_message(number: int) -> str:
@@ -20,13 +26,19 @@ def token_message(number: int) -> str:
 
 
 class Shows:
-    """Carries out show jobs."""
+    """Carries out show jobs.
+
+    Args:
+        policy: Returns the policy in force.
+    """
 
     def __init__(
         self,
         requests: Requests,
         messenger: Messenger,
+        gate: Gate,
         *,
+        policy: Callable[[], Policy],
         ledger: Ledger,
         receipts: Receipts,
         mint: Mint,
@@ -34,13 +46,17 @@ class Shows:
     ) -> None:
         self._requests = requests
         self._messenger = messenger
+        self._gate = gate
+        self._policy = policy
         self._ledger = ledger
         self._receipts = receipts
         self._mint = mint
         self._clock = clock
 
-    async def __call__(self, job: Job) -> None:
+    async def __call__(self, job: Job) -> timedelta | None:
         """Show the request of `job`; returns early when the job was taken over.
+
+        Returns how long what is shown is good, None if it is until something happens.
 
         Raises:
             Unavailable, Busy: Slack or the store did not answer; what was shown has its receipt.
@@ -52,9 +68,10 @@ class Shows:
         async with aclosing(self._messenger.show(story, receipts)) as shown:
             async for receipt in shown:
                 if not await self._receipts.keep(job, receipt, lease=LEASE):
-                    return
+                    return None
                 # At once: what is still to be shown may have to wait for long.
                 await self._deliver(story.request, receipt)
+        return _good_for(story.found)
 
     async def _deliver(self, request: Request, receipt: Receipt) -> None:
         """Record that the newest token has reached the requester, if `receipt` says so."""
@@ -75,6 +92,7 @@ class Shows:
             history=history,
             token=self._readable_token(request),
             now=self._clock.now(),
+            found=await self._gate.found(request, self._policy()),
         )
 
     def _readable_token(self, request: Request) -> str | None:
@@ -82,3 +100,9 @@ class Shows:
         if grant is None or not request.token_is_readable or not self._mint.knows(grant.token):
             return None
         return self._mint.token(grant.token)
+
+
+def _good_for(found: Found) -> timedelta | None:
+    if not found:
+        return None
+    return LOOK_AGAIN_UNKNOWN if None in found.values() else LOOK_AGAIN

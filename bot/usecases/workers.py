@@ -21,7 +21,8 @@ RENEW_EVERY_S: Final = LEASE.total_seconds() / 3
 AT_ONCE: Final = 32
 BACKOFF_AT_MOST_S: Final = 60.0
 
-Handler = Callable[[Job], Awaitable[None]]
+# What a handler returns is how soon the job is owed again; None if it is not.
+Handler = Callable[[Job], Awaitable[timedelta | None]]
 
 
 def backoff(attempt: int) -> timedelta:
@@ -130,8 +131,11 @@ class Worker:
     async def _handled(self, job: Job) -> str:
         """Return how it went: done, busy, away or failed."""
         try:
-            await self._handlers[job.id.kind](job)
-            await self._jobs.finish(job)
+            again = await self._handlers[job.id.kind](job)
+            if again is None:
+                await self._jobs.finish(job)
+            else:
+                await self._jobs.postpone(job, delay=again, was_done=True)
         except Busy as problem:
             return await self._give_back(job, "busy", timedelta(seconds=problem.wait_s))
         except Unavailable as problem:

@@ -168,6 +168,13 @@ class JobsContract:
         assert again.now > claimed.now + MOMENT - MILLISECOND
         assert (again.attempt, again.payload) == (2, claimed.payload)
 
+    async def test_a_job_that_was_done_and_is_owed_again_counts_anew(self, world: World) -> None:
+        await show(world, "a")
+        for _ in range(3):
+            claimed = await world.until_owed(Queue.MESSAGES)
+            assert claimed.attempt == 1
+            assert await world.jobs.postpone(claimed, delay=MILLISECOND, was_done=True)
+
     async def test_who_gave_a_job_back_is_its_holder_no_more(self, world: World) -> None:
         await show(world, "a")
         claimed = await claim_one(world)

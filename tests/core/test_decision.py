@@ -21,6 +21,7 @@ from bot.core.decision import (
 from bot.core.errors import Invalid
 from bot.core.policy import Chain, Group, Guardrail, Policy, Rule, Selector, Stage, Verdict
 from bot.core.scopes import Bundle, Limits, Risk, ScopeText, TicketRule, Tracker
+from bot.core.sources import Manager
 from bot.core.tickets import SeenTicket
 from bot.core.windows import Window
 from tests.builders import ANNA, LEADS, T0, requested
@@ -420,6 +421,19 @@ def test_the_groups_that_conditions_name_are_read_and_all_if_they_name_none():
     assert read("'c' in user.groups") == ["a", "c"]
     assert read("size(user.groups) > 1") == ["a", "b", "c"]
     assert read("user.id == 'c'") == ["a"]
+
+
+def test_nobody_is_looked_up_as_their_own_manager():
+    groups = {"a": Group(name="a", users=frozenset({"U0BEN"}))}
+    groups["boss"] = Group(name="boss", manager=Manager(profile_field="Xf0MANAGER"))
+    policy = Policy(
+        digest="",
+        bundles={BILLING.name: BILLING},
+        groups=groups,
+        rules_of={BILLING.name: (a_rule("x", when=when("size(user.groups) > 1")),)},
+        guardrails_of={BILLING.name: ()},
+    )
+    assert [group.name for group in policy.groups_read_for(BILLING.name)] == ["a"]
 
 
 def test_the_groups_of_rules_and_guardrails_are_read_each_once():

@@ -152,6 +152,26 @@ bundles:
     channel: "#hidden"
     max_duration: 1h
     default_duration: 30m
+  roused:
+    title: Restart at night
+    scopes: [k8s:restart]
+    environment: production
+    access: write
+    risk: medium
+    owner: security
+    channel: "#access-requests"
+    max_duration: 1h
+    default_duration: 30m
+  managed:
+    title: Work late
+    scopes: [logs:read]
+    environment: staging
+    access: read
+    risk: low
+    owner: security
+    channel: "#access-requests"
+    max_duration: 1h
+    default_duration: 30m
   partners:
     title: Work with partners
     scopes: [logs:read]
@@ -173,6 +193,8 @@ groups:
   leads: {users: [U0BEN, U0CLEO, U0DAN]}
   oncall: {users: [U0DAN]}
   anna: {users: [U0ANNA]}
+  sre-oncall: {on_call: {provider: url, schedule: sre}}
+  manager: {manager: {profile_field: Xf0MANAGER}}
 """
 
 _RULES = """\
@@ -206,6 +228,12 @@ chains:
         escalate:
           - {after: 2s, add_approvers: [security], stand_in_for: oncall, notify: ["#general"]}
       - {name: guard, approvers: [security, leads], channel: "#deploy-approvals"}
+  whoever-is-on-call:
+    expire_after: 10m
+    stages: [{name: rouse, approvers: [sre-oncall, security]}]
+  manager:
+    expire_after: 10m
+    stages: [{name: manager, approvers: [manager]}]
   anna-alone:
     stages: [{name: anna, approvers: [anna]}]
 rules:
@@ -219,6 +247,16 @@ rules:
     requesters: [engineers]
     decision: require
     chain: anna-alone
+  - id: by-whoever-is-on-call
+    bundles: {name: [roused]}
+    requesters: [engineers]
+    decision: require
+    chain: whoever-is-on-call
+  - id: by-the-manager
+    bundles: {name: [managed]}
+    requesters: [engineers]
+    decision: require
+    chain: manager
   - id: by-a-lead
     bundles: {name: [read, refund]}
     requesters: [engineers]

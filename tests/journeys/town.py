@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 import aiohttp
 import jwt
 
-from bot.config import Settings, TrackerSettings
+from bot.config import OnCallSettings, Settings, TrackerSettings
 from bot.core.scopes import Tracker
 from bot.sandbox import payloads, workspace
 from bot.sandbox.client import Acme, Message, NotThere, Person, View
@@ -161,6 +161,7 @@ def a_setting(sandbox: Sandbox, redis_url: str, folder: Path, *, transport: str)
             ticket_pages=sandbox.ticket_pages,
             every=timedelta(seconds=1),
         ),
+        on_call=OnCallSettings(url=sandbox.on_call_url),
     )
 
 

@@ -12,6 +12,8 @@ AT = "bundles.billing-read"
 # Of an RSA key with 1024 bits.
 SHORT_MODULUS = urlsafe_b64encode(b"\xc1" + b"\x01" * 127).rstrip(b"=").decode()
 
+ONE_SOURCE = "a group has exactly one of `users`, `usergroup`, `any_of`, `on_call` and `manager`"
+
 
 def test_the_right_files_are_right(tmp_path):
     assert list(loaded(tmp_path).policy.bundles) == ["billing-read"]
@@ -271,10 +273,10 @@ def test_all_that_is_wrong_with_a_bundle_is_told_at_once(tmp_path):
 @pytest.mark.parametrize(
     ("entry", "problem"),
     [
-        ("x: {}", "5:3: groups.x: a group has exactly one of `users`, `usergroup` and `any_of`"),
+        ("x: {}", f"5:3: groups.x: {ONE_SOURCE}"),
         (
             "x: {users: [U0BEN], usergroup: S0SRE}",
-            "5:3: groups.x: a group has exactly one of `users`, `usergroup` and `any_of`",
+            f"5:3: groups.x: {ONE_SOURCE}",
         ),
         ("x: {users: []}", "5:14: groups.x.users: must not be empty"),
         (
@@ -286,12 +288,78 @@ def test_all_that_is_wrong_with_a_bundle_is_told_at_once(tmp_path):
             "5:18: groups.x.usergroup: '@sre' is not a Slack user group id such as S012AB3CD",
         ),
         (
-            "x: {on_call: {}, users: [U0BEN]}",
-            "5:7: groups.x.on_call: 'on_call' is not supported yet",
+            "x: {on_call: {provider: url, schedule: sre}, users: [U0BEN]}",
+            f"5:3: groups.x: {ONE_SOURCE}",
+        ),
+        (
+            "x: {on_call: {schedule: sre}}",
+            "5:7: groups.x.on_call: the key 'provider' is missing",
+        ),
+        (
+            "x: {on_call: {provider: pagrduty, schedule: sre}}",
+            (
+                "5:27: groups.x.on_call.provider: 'pagrduty' is not allowed"
+                " (did you mean 'pagerduty'?)"
+            ),
+        ),
+        (
+            "x: {on_call: {provider: pagerduty}}",
+            "5:16: groups.x.on_call: `on_call` needs `schedule` or `escalation_policy`",
+        ),
+        (
+            "x: {on_call: {provider: opsgenie}}",
+            "5:16: groups.x.on_call: `on_call` needs `schedule`",
+        ),
+        (
+            "x: {on_call: {provider: url, escalation_policy: P1}}",
+            "5:16: groups.x.on_call: `escalation_policy` is for pagerduty; say `schedule`",
+        ),
+        (
+            "x: {on_call: {provider: opsgenie, schedule: sre, level: 2}}",
+            "5:16: groups.x.on_call: a schedule of Opsgenie has no levels; take `level` out",
+        ),
+        (
+            "x: {on_call: {provider: url, schedule: sre, level: 6}}",
+            "5:54: groups.x.on_call.level: must be 5 or less, not 6",
+        ),
+        (
+            "x: {on_call: {provider: url, schedule: ../sre}}",
+            (
+                "5:42: groups.x.on_call.schedule: '../sre' is not a schedule: letters, digits,"
+                " dots, dashes and _"
+            ),
+        ),
+        (
+            "x: {on_call: {provider: url, shedule: sre}}",
+            ("5:32: groups.x.on_call.shedule: unknown key 'shedule' (did you mean 'schedule'?)"),
+        ),
+        (
+            "x: {manager: {}}",
+            "5:16: groups.x.manager: `manager` has exactly one of `profile_field` and `of`",
+        ),
+        (
+            "x: {manager: {profile_field: Manager}}",
+            (
+                "5:32: groups.x.manager.profile_field: 'Manager' is not a profile field such as"
+                " Xf0123ABCD"
+            ),
+        ),
+        ("x: {manager: {of: {}}}", "5:21: groups.x.manager.of: must not be empty"),
+        (
+            "x: {manager: {of: {U0BEN: U0BEN}}}",
+            "5:21: groups.x.manager.of: 'U0BEN' cannot be their own manager",
+        ),
+        (
+            "x: {manager: {of: {U0ANNA: ben}}}",
+            "5:30: groups.x.manager.of.U0ANNA: 'ben' is not a Slack user id such as U012AB3CD",
+        ),
+        (
+            "x: {manager: {of: {anna: U0BEN}}}",
+            "5:22: groups.x.manager.of.anna: 'anna' is not a Slack user id such as U012AB3CD",
         ),
         (
             "x: {any_of: [leads], users: [U0BEN]}",
-            "5:3: groups.x: a group has exactly one of `users`, `usergroup` and `any_of`",
+            f"5:3: groups.x: {ONE_SOURCE}",
         ),
         ("x: {any_of: []}", "5:15: groups.x.any_of: must not be empty"),
         (

@@ -2,6 +2,7 @@
 
 import pytest
 
+from bot.core.sources import Manager, Provider, Rota
 from tests.policy_files.folders import BUNDLES, GROUPS, RULES, bundle, loaded, problems, rule
 
 
@@ -316,4 +317,38 @@ def test_more_than_a_union_lists_cannot_approve(tmp_path):
             "p/rules.yaml:4:54: chains.one-lead.stages[0].quorum: 3 must approve, but the groups"
             " list 2 people"
         )
+    ]
+
+
+FROM_ELSEWHERE = """\
+  oncall: {on_call: {provider: pagerduty, schedule: PSRE123, level: 2}, min_members: 1}
+  policy: {on_call: {provider: pagerduty, escalation_policy: PESC}}
+  manager: {manager: {profile_field: Xf0123ABCD}}
+  boss: {manager: {of: {U0ANNA: U0BEN}}}
+"""
+
+
+def test_people_on_call_and_managers_are_groups_like_others(tmp_path):
+    rules = RULES.replace("[leads]}", "[oncall, policy, manager, boss], at_least: {oncall: 1}}")
+    policy = loaded(tmp_path, groups=GROUPS + FROM_ELSEWHERE, rules=rules).policy
+    found = policy.groups
+    rota = Rota(provider=Provider.PAGERDUTY, schedule="PSRE123", level=2)
+    assert (found["oncall"].on_call, found["oncall"].min_members) == (rota, 1)
+    assert found["policy"].on_call == Rota(provider=Provider.PAGERDUTY, escalation_policy="PESC")
+    assert found["manager"].manager == Manager(profile_field="Xf0123ABCD")
+    assert found["boss"].manager == Manager(of={"U0ANNA": "U0BEN"})
+    (rule,) = policy.rules_of["billing-read"]
+    assert rule.chain is not None
+    assert [group.name for group in rule.chain.stages[0].approvers] == [
+        *("oncall", "policy", "manager", "boss"),
+    ]
+
+
+def test_nobody_can_ask_as_their_own_manager(tmp_path):
+    rules = RULES.replace("requesters: [engineers]", "requesters: [engineers, boss]")
+    rules += "    when: [\"!('manager' in user.groups)\"]\n"
+    found = problems(tmp_path, groups=GROUPS + FROM_ELSEWHERE, rules=rules)
+    assert [line.split(": ", 1)[1] for line in found] == [
+        "rules[0].requesters[1]: 'boss' is their manager, and nobody is their own",
+        "rules[0].when[0]: 'manager' is their manager, and nobody is their own",
     ]

@@ -23,12 +23,19 @@ MEMBERS = {
     "S0SECURITY": {"U0EVA"},
     "S0CONTRACT": {"U0FINN"},
 }
+# Who is on call, and who manages whom, in the demo's workspace.
+ON_CALL = {"sre": {"U0DAN"}}
+MANAGERS = {"U0ANNA": "U0BEN", "U0BEN": "U0CLEO", "U0CLEO": "U0EVA", "U0DAN": "U0CLEO"}
 TICKETS = {"billing-refund": "BILL-7", "deploy-production": "OPS-7"}
 
 
-def members(group):
+def members(group, about=""):
+    if group.on_call is not None:
+        return ON_CALL[group.on_call.schedule]
+    if group.manager is not None:
+        return {MANAGERS[about]} if about in MANAGERS else set()
     listed = MEMBERS[group.usergroup] if group.usergroup else group.users
-    return set(listed).union(*map(members, group.any_of))
+    return set(listed).union(*(members(part, about) for part in group.any_of))
 
 
 def answer(user, bundle, minutes=2):
@@ -50,7 +57,7 @@ def who_can_approve(user, bundle):
     need = answer(user, bundle)
     assert isinstance(need, NeedApproval)
     return [
-        (set().union(*(members(group) for group in stage.approvers)) - {user}, stage.quorum)
+        (set().union(*(members(each, user) for each in stage.approvers)) - {user}, stage.quorum)
         for stage in need.chain.stages
     ]
 
@@ -69,7 +76,9 @@ def test_longer_than_that_needs_a_lead(user):
     longer = answer(user, "staging-logs", minutes=16)
     assert isinstance(longer, NeedApproval)
     (stage,) = longer.chain.stages
-    assert [members(group) for group in stage.approvers] == [{"U0BEN", "U0CLEO", "U0DAN"}]
+    leads, on_call, manager = (members(group, user) for group in stage.approvers)
+    assert leads == {"U0BEN", "U0CLEO", "U0DAN"}
+    assert (on_call, manager) == ({"U0DAN"}, {MANAGERS[user]})
 
 
 @pytest.mark.parametrize("bundle", ["billing-read", "billing-refund"])

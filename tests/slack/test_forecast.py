@@ -7,6 +7,7 @@ from bot.core.conditions import compile_condition
 from bot.core.decision import Facts
 from bot.core.explaining import explained, supposed
 from bot.core.policy import Chain, Group, Rule, Selector, Stage, Verdict
+from bot.core.sources import Provider, Rota
 from bot.slack.forecast import why_text
 from tests.builders import ANNA, LEADS
 from tests.slack.looks import must_fit, parts
@@ -61,3 +62,14 @@ def test_a_thousand_rules_fit():
     rendered = why(*rules)
     must_fit(rendered)
     assert "more lines do not fit" in read(rendered)
+
+
+def test_who_is_on_call_is_named_among_those_who_would_decide():
+    rota = Rota(provider=Provider.URL, schedule="sre")
+    on_call = Group(name="sre-oncall", on_call=rota)
+    rule = a_rule(Verdict.REQUIRE, Stage(name="peers", approvers=(LEADS, on_call)))
+    policy = replace(POLICY, rules_of={PLAIN.name: (rule,)})
+    ask = supposed(PLAIN, by=ANNA, duration=None)
+    found = explained(ask, policy, Facts(now=NOW, groups=frozenset({"engineers"})))
+    told = read(why_text(found, {"sre-oncall": frozenset({"U0DAN"})}))
+    assert "1 of `leads` or `sre-oncall` (<@U0DAN>)" in told

@@ -8,6 +8,7 @@ from bot.core.errors import Busy, Unavailable
 from bot.core.identity import BOT
 from bot.core.policy import Escalation, Stage
 from bot.core.request import replay
+from bot.on_call.memory import MemoryOnCall
 from bot.sandbox.client import Acme
 from bot.slack.api import SlackApi
 from bot.slack.directory import SlackDirectory, find_home
@@ -58,7 +59,9 @@ async def slack():
             Secret(BOT_TOKEN), base_url=sandbox.api_url, session=session, metrics=MemoryMetrics()
         )
         api.acme = acme
-        directory = SlackDirectory(api, await find_home(api), now=lambda: datetime.now(UTC))
+        directory = SlackDirectory(
+            api, await find_home(api), MemoryOnCall(), now=lambda: datetime.now(UTC)
+        )
         yield sandbox, acme, SlackMessenger(api, directory)
         assert await acme.violations() == []
 

@@ -10,13 +10,14 @@ import aiohttp
 import pytest
 
 from bot.core.errors import Unavailable
+from bot.on_call.memory import MemoryOnCall
 from bot.sandbox.rates import QUICK
 from bot.sandbox.server import Sandbox
 from bot.slack.api import SlackApi
 from bot.slack.directory import SlackDirectory, find_home
 from bot.slack.messenger import SlackMessenger
 from bot.usecases.secret import Secret
-from tests.contracts.directory_contract import DirectoryContract, Workspace
+from tests.contracts.directory_contract import ROTA, DirectoryContract, Workspace
 from tests.contracts.messenger_contract import Message, MessengerContract, Room
 from tests.sandbox.parts import APP_TOKEN, BOT_TOKEN, MANIFEST, SECRET
 from tests.usecases.bots import CountingMetrics
@@ -60,18 +61,35 @@ async def api(sandbox: Sandbox) -> AsyncIterator[FailingApi]:
 
 
 @pytest.fixture
-async def directory(api: FailingApi) -> SlackDirectory:
-    return SlackDirectory(api, await find_home(api), now=lambda: datetime.now(UTC))
+def on_call() -> MemoryOnCall:
+    return MemoryOnCall()
+
+
+@pytest.fixture
+async def directory(api: FailingApi, on_call: MemoryOnCall) -> SlackDirectory:
+    home = await find_home(api)
+    return SlackDirectory(api, home, on_call, now=lambda: datetime.now(UTC))
 
 
 class TestSlackDirectory(DirectoryContract):
     @pytest.fixture
-    def workspace(self, sandbox: Sandbox, directory: SlackDirectory) -> Workspace:
+    def workspace(
+        self, sandbox: Sandbox, directory: SlackDirectory, on_call: MemoryOnCall
+    ) -> Workspace:
         async def deactivate(user: str) -> None:
             people = sandbox.workspace.people
             people[user] = replace(people[user], kind="deactivated")
 
-        return Workspace(directory=directory, deactivate=deactivate, go_away=sandbox.stop)
+        def roster(*users: str) -> None:
+            on_call.rotas[ROTA] = frozenset(users)
+
+        return Workspace(
+            directory=directory,
+            deactivate=deactivate,
+            go_away=sandbox.stop,
+            roster=roster,
+            forget_rotas=on_call.rotas.clear,
+        )
 
 
 class TestSlackMessenger(MessengerContract):

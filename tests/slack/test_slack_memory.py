@@ -1,9 +1,11 @@
 import pytest
 
 from bot.core.errors import Unavailable
+from bot.core.sources import ProfileField
 from bot.slack.memory import MemoryDirectory, MemoryMessenger, direct
 from bot.usecases.ports import Standing
 from tests.contracts.directory_contract import (
+    ROTA,
     STANDINGS,
     TEAM,
     UNUSABLE,
@@ -25,6 +27,8 @@ class TestMemoryDirectory(DirectoryContract):
             "S0SRE": frozenset({"U0CLEO", "U0DAN"}),
         }
         directory.emails["U0ANNA"] = "anna@acme.example"
+        managers = {"U0ANNA": "U0BEN", "U0DAN": "U0CLEO", "U0FINN": "U0GUS"}
+        directory.profiles |= {ProfileField(a, "Xf0MANAGER"): b for a, b in managers.items()}
         directory.channels |= dict.fromkeys(USABLE, "")
         directory.channels |= dict.fromkeys(UNUSABLE[:4], "the app is not in it")
 
@@ -34,7 +38,16 @@ class TestMemoryDirectory(DirectoryContract):
         async def go_away() -> None:
             directory.away = True
 
-        return Workspace(directory=directory, deactivate=deactivate, go_away=go_away)
+        def roster(*users: str) -> None:
+            directory.rostered[ROTA] = frozenset(users)
+
+        return Workspace(
+            directory=directory,
+            deactivate=deactivate,
+            go_away=go_away,
+            roster=roster,
+            forget_rotas=directory.rostered.clear,
+        )
 
 
 class TestMemoryMessenger(MessengerContract):

@@ -13,6 +13,7 @@ from bot.core.identity import Actor, GrantId, Kind, RequestId
 from bot.core.policy import Group, Stage
 from bot.core.request import Request
 from bot.core.scopes import Delivery, Risk, ScopeText
+from bot.core.sources import Manager, Rota
 from bot.store.records import read_event, read_record, write_event, write_record
 from bot.usecases.ports import Receipt, TokenRecord
 from tests.builders import BEN, REQUEST, T0, a_request, granted, requested
@@ -30,7 +31,13 @@ st.register_type_strategy(GrantId, texts.map(GrantId))
 groups = st.builds(Group, name=texts, usergroup=texts, users=st.frozensets(texts, max_size=2))
 # A union holds groups; left to itself hypothesis would go on for ever, and throw most away.
 unions = st.builds(Group, name=texts, any_of=st.lists(groups, max_size=2).map(tuple))
-st.register_type_strategy(Group, groups | unions)
+rotas = st.builds(Group, name=texts, on_call=st.from_type(Rota))
+managers = st.builds(
+    Group,
+    name=texts,
+    manager=st.builds(Manager, profile_field=texts, of=st.dictionaries(texts, texts, max_size=2)),
+)
+st.register_type_strategy(Group, groups | unions | rotas | managers)
 events = st.one_of([st.from_type(kind) for kind in e.WIRE])
 requests = st.from_type(Request)
 accounts = st.from_type(Account)
@@ -158,5 +165,5 @@ def test_a_record_from_before_a_part_was_known_is_read() -> None:
     for part in ("active_per_user", "cool_down", "longest_in_all", "seen"):
         del old["asked"][part]
     for group in old["asked"]["stages"][0]["approvers"]:
-        del group["any_of"], group["min_members"]
+        del group["any_of"], group["min_members"], group["on_call"], group["manager"]
     assert read_record(Request, json.dumps(old).encode()) == a_request()

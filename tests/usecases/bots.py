@@ -225,6 +225,8 @@ class Bot:
         self.shows = Shows(
             self.requests,
             self.messenger,
+            self.gate,
+            policy=lambda: self.policy,
             ledger=self.ledger,
             receipts=self.receipts,
             mint=self.desk.mint,

@@ -1,7 +1,7 @@
--- Gives a job back, due again later; its attempts are kept.
+-- Gives a job back, due again later; its attempts are kept, unless it was done.
 --
 -- KEYS  1 queue, 2 job, 3 lease
--- ARGV  1 job, 2 fence, 3 payload at the claim, 4 delay in ms
+-- ARGV  1 job, 2 fence, 3 payload at the claim, 4 delay in ms, 5 "1" if it was done
 -- Returns 1; 0 when the job is no longer the caller's.
 
 local call = redis.call
@@ -14,7 +14,7 @@ if not held or string.match(held, '^(%d+):') ~= fence then return 0 end
 local time = call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 call('HDEL', LEASE, '')  -- as in claim.lua: works when memory is full
-call('HSET', LEASE, id, '0:' .. string.match(held, ':(%d+)$'))
+call('HSET', LEASE, id, '0:' .. (ARGV[5] == '1' and '0' or string.match(held, ':(%d+)$')))
 
 -- What was set anew meanwhile is due as it was set, whatever its old holder could not do.
 local due, payload = string.match(call('HGET', JOB, id) or '', '^(%d+)|(.*)$')
