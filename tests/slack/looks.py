@@ -104,7 +104,7 @@ def must_be_safe(text):
     bare = _QUOTE.sub("", _OURS.sub("", text))
     assert "<" not in bare
     assert ">" not in bare
-    assert "UEVIL" not in "".join(_OURS.findall(text))
+    assert "<@UEVIL" not in text  # what links are called may be anything
     for line in text.split("\n"):
         assert line.isprintable()
         assert not line.startswith("✅ Approved by <@UBEN>")
