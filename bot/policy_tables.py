@@ -8,6 +8,7 @@ from bot.core.decision import Allow, Decision, Facts, NeedApproval
 from bot.core.durations import spell
 from bot.core.explaining import Explanation, Fate, Tried
 from bot.core.policy import Group, Stage
+from bot.core.scopes import Glass
 from bot.policy_files import Problem, Trial
 
 # By row, then by bundle.
@@ -42,6 +43,27 @@ def explanation_lines(found: Explanation, facts: Facts) -> Iterator[str]:
             yield f"  {number}. {stage.name}: {stage.quorum} of {_people(stage)}"
     for tried in found.tried:
         yield from _tried_lines(tried)
+    if ask.bundle.glass is not None:
+        yield _glass_line(ask.bundle.glass)
+
+
+def _glass_line(glass: Glass) -> str:
+    return (
+        f"  break-glass: {', '.join(glass.who)}, for {spell(glass.max_duration)} at most; told in "
+        f"{', '.join(glass.notify)}; signed off by {', '.join(glass.review_by)} within "
+        f"{spell(glass.review_within)}"
+    )
+
+
+def _glass_json(glass: Glass) -> Mapping[str, Any]:
+    return {
+        "who": list(glass.who),
+        "max_duration": spell(glass.max_duration),
+        "notify": list(glass.notify),
+        "review_by": list(glass.review_by),
+        "review_within": spell(glass.review_within),
+        "unreviewed": glass.unreviewed,
+    }
 
 
 def _people(stage: Stage) -> str:
@@ -85,6 +107,7 @@ def explanation_json(found: Explanation, facts: Facts) -> Mapping[str, Any]:
             }
             for stage in (chain.stages if chain is not None else ())
         ],
+        "break_glass": _glass_json(found.ask.bundle.glass) if found.ask.bundle.glass else None,
         "tried": [_tried_json(tried) for tried in found.tried],
     }
 

@@ -31,6 +31,7 @@ from bot.store.redis import RedisStore, check_server, connect, epoch
 from bot.telemetry import PrometheusMetrics
 from bot.usecases.background import Backgrounds
 from bot.usecases.desk import Desk, Stores
+from bot.usecases.emergencies import Emergencies
 from bot.usecases.gate import Gate
 from bot.usecases.ports import SHOW, Queue
 from bot.usecases.requests import Requests
@@ -209,12 +210,16 @@ def build(on: Ground, home: Home) -> Parts:
         for queue in (Queue.SAFETY, Queue.MESSAGES)
     )
     backgrounds = Backgrounds(requests, gate, listings=store.listings, policy=policy)
+    emergencies = Emergencies(
+        desk, gate, ledger=store.ledger, listings=store.listings, policy=policy
+    )
     clicks = Clicks(
         requests,
         api=on.api,
         messenger=messenger,
         receipts=store.receipts,
         backgrounds=backgrounds,
+        emergencies=emergencies,
     )
     return Parts(
         home=home,
@@ -222,19 +227,24 @@ def build(on: Ground, home: Home) -> Parts:
         requests=requests,
         workers=(safety, messages),
         tokens=Tokens(store.tokens, on.keyring, clock, requests),
-        listeners=_front(on, requests, clicks, directory, after),
+        listeners=_front(on, requests, emergencies, clicks, directory, after),
         after=after,
     )
 
 
 def _front(
-    on: Ground, requests: Requests, clicks: Clicks, directory: SlackDirectory, after: Tasks
+    on: Ground,
+    requests: Requests,
+    emergencies: Emergencies,
+    clicks: Clicks,
+    directory: SlackDirectory,
+    after: Tasks,
 ) -> Listeners:
     """Return what everything that Slack sends comes to."""
     return Listeners(
-        commands=Commands(requests, api=on.api),
+        commands=Commands(requests, emergencies, api=on.api),
         clicks=clicks,
-        submissions=Submissions(requests),
+        submissions=Submissions(requests, emergencies),
         api=on.api,
         directory=directory,
         metrics=on.metrics,

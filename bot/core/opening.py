@@ -46,6 +46,7 @@ def requested(
         active_per_user=bundle.limits.active_per_user,
         cool_down=bundle.limits.cool_down,
         longest_in_all=bundle.prolonging.total,
+        has_glass=bundle.glass is not None,
     )
 
 

@@ -16,6 +16,7 @@ from bot.policy_files.references import (
     circles,
     doubles,
     longer_than_allowed,
+    reviewed_by_nobody_else,
     too_few_people,
     unknown_names,
 )
@@ -60,6 +61,7 @@ def load_policies(folder: Path, *, default_resource: str) -> Loaded:
     problems = [problem for source in sources for problem in source.problems]
     problems += [*wrong, *doubles(declared), *longer_than_allowed(declared)]
     problems += [*too_few_people(declared), *circles(declared)]
+    problems += reviewed_by_nobody_else(declared)
     if len(readable) == len(sources):  # else what seems unknown may be in the others
         problems += unknown_names(declared)
     if problems:

@@ -95,16 +95,22 @@ class SlackDirectory:
             raise
         return _standing(answer["user"], self._home)
 
-    async def groups_of(self, who: Actor, groups: Sequence[Group]) -> frozenset[str]:
+    async def groups_of(
+        self, who: Actor, groups: Sequence[Group], *, fresh: bool = False
+    ) -> frozenset[str]:
         """See `Directory.groups_of`."""
         if who.kind is not Kind.PERSON or who.home != self._home.id:
             return frozenset()
         usergroups = {
-            each: self._members.kept(each) for group in groups for each in group.usergroups()
+            each: None if fresh else self._members.kept(each)
+            for group in groups
+            for each in group.usergroups()
         }
         unknown = [each for each, users in usergroups.items() if users is None]
         if unknown:  # all at once, as Slack waits for our answer
-            asked = await asyncio.gather(*(self._in_usergroup(each, groups) for each in unknown))
+            asked = await asyncio.gather(
+                *(self._in_usergroup(each, groups, fresh=fresh) for each in unknown)
+            )
             usergroups |= dict(zip(unknown, asked, strict=True))
         known = {each: users for each, users in usergroups.items() if users is not None}
         return frozenset(group.name for group in groups if who.id in group.members(known))
@@ -114,9 +120,11 @@ class SlackDirectory:
         usergroups = sorted(group.usergroups())
         return group.members({each: await self._in_usergroup(each, [group]) for each in usergroups})
 
-    async def _in_usergroup(self, usergroup: str, groups: Sequence[Group]) -> frozenset[str]:
+    async def _in_usergroup(
+        self, usergroup: str, groups: Sequence[Group], *, fresh: bool = False
+    ) -> frozenset[str]:
         try:
-            return await self._members.get(usergroup)
+            return await self._members.get(usergroup, fresh=fresh)
         except Unavailable as problem:
             named = next(group.name for group in groups if usergroup in group.usergroups())
             raise Unavailable(f"Slack did not say who is in the user group of {named}") from problem

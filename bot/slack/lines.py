@@ -10,7 +10,7 @@ from bot.core.policy import Escalation
 from bot.core.request import Request
 from bot.core.scopes import Delivery
 from bot.core.states import SCRUB_AFTER
-from bot.slack import words
+from bot.slack import glass, words
 from bot.slack.mrkdwn import (
     Rendered,
     code,
@@ -38,6 +38,8 @@ _TRIED: Final[Mapping[str, str]] = {
     "extend": "extend this access",
     "reveal": "see the token",
     "scrub": "remove the token",
+    "signoff": "sign this break-glass off",
+    "raiseconcern": "raise a concern about this break-glass",
 }
 
 
@@ -70,6 +72,10 @@ def _called(event: e.Event, request: Request) -> str:
             stage = passed + 1
         case e.Reminded(stage=stage) | e.Escalated(stage=stage):
             pass
+        case e.GlassBroken():
+            return glass.called(request, skipped_too=True)
+        case e.ReviewReminded() | e.ReviewOverdue():
+            return glass.called(request)
         case _:
             return ""
     if request.waits_for is None or stage != request.stage:
@@ -81,7 +87,9 @@ def _called(event: e.Event, request: Request) -> str:
 
 _OfStages: TypeAlias = e.Voted | e.StagePassed | e.Reminded | e.Escalated
 _OfTalks: TypeAlias = e.Narrowed | e.Asked | e.Answered
-_OfRequest: TypeAlias = e.Requested | e.Approved | e.Denied | e.Cancelled | e.Lapsed | e.Refused
+_OfRequest: TypeAlias = (
+    e.Requested | e.Approved | e.GlassBroken | e.Denied | e.Cancelled | e.Lapsed | e.Refused
+)
 
 
 def _told(event: e.Event, request: Request) -> tuple[str, str] | None:
@@ -92,6 +100,8 @@ def _told(event: e.Event, request: Request) -> tuple[str, str] | None:
         return _of_talks(event, request)
     if isinstance(event, _OfRequest):
         return _of_request(event, request)
+    if isinstance(event, glass.OfReview):
+        return glass.review_line(event)
     return _of_grant(event, request)
 
 
@@ -140,6 +150,8 @@ def _of_request(event: _OfRequest, request: Request) -> tuple[str, str]:
     match event:
         case e.Requested():
             return f"🙋 {who} asked for {words.wanted(request)}", ""
+        case e.GlassBroken():
+            return glass.broken_line(request), ""
         case e.Approved(by=by):
             if by == BOT:
                 return "✅ *Approved by policy*", "; ".join(request.asked.reasons)

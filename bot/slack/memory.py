@@ -43,7 +43,13 @@ class MemoryDirectory:
             self._kept[who.id] = self.people.get(who.id, Standing.UNKNOWN)
         return self._kept[who.id]
 
-    async def groups_of(self, who: Actor, groups: Sequence[Group]) -> frozenset[str]:
+    async def groups_of(
+        self,
+        who: Actor,
+        groups: Sequence[Group],
+        *,
+        fresh: bool = False,  # noqa: ARG002  nothing is cached
+    ) -> frozenset[str]:
         """See `Directory.groups_of`."""
         if who.kind is not Kind.PERSON or who.home != self.home:
             return frozenset()

@@ -16,6 +16,7 @@ from bot.slack.api import SlackApi, SlackError
 from bot.slack.cards import request_card, retired_card
 from bot.slack.direct import outcome_dm, token_dm, warning_dm
 from bot.slack.directory import SlackDirectory
+from bot.slack.glass_notices import glass_notices
 from bot.slack.lines import thread_line
 from bot.slack.mrkdwn import Rendered
 from bot.slack.notices import Notice, notices
@@ -141,10 +142,11 @@ class SlackMessenger:
         self, story: Story, known: Mapping[str, Receipt]
     ) -> AsyncGenerator[Receipt, None]:
         card = known.get(CARD)
-        if card is None:
-            return
+        address = self._directory.link_to(card.channel, card.ts) if card is not None else ""
+        # An emergency is told though its card cannot be posted; other notices lead there.
+        usual = notices(story, address) if card is not None else ()
         wrong: Unavailable | None = None
-        for notice in notices(story, self._directory.link_to(card.channel, card.ts)):
+        for notice in (*usual, *glass_notices(story, address)):
             stands = known.get(notice.name)
             if stands is None and notice.is_over:
                 continue

@@ -16,8 +16,10 @@ from bot.slack.answers import (
 from bot.slack.api import SlackApi
 from bot.slack.forecast import why_text
 from bot.slack.forms import request_form
+from bot.slack.glass_forms import glass_form
 from bot.slack.mrkdwn import Rendered
 from bot.slack.payloads import Typed
+from bot.usecases.emergencies import Emergencies
 from bot.usecases.requests import Requests
 from bot.usecases.wishes import Wish
 
@@ -25,8 +27,9 @@ from bot.usecases.wishes import Wish
 class Commands:
     """Answers commands."""
 
-    def __init__(self, requests: Requests, *, api: SlackApi) -> None:
+    def __init__(self, requests: Requests, emergencies: Emergencies, *, api: SlackApi) -> None:
         self._requests = requests
+        self._emergencies = emergencies
         self._api = api
 
     async def answer(self, typed: Typed) -> Rendered | None:
@@ -54,6 +57,10 @@ class Commands:
                 return await self._move(id_, Revoke(reason), typed)
             case c.Why(wish=wish):
                 return why_text(await self._requests.why(wish, by=typed.by))
+            case c.BreakGlass(wish=wish):
+                prospect = await self._emergencies.prospect(wish.bundle, by=typed.by)
+                await self._api.open_view(typed.trigger, glass_form(prospect, wish))
+                return None
             case c.Ask(wish=wish):
                 return await self._ask(wish, typed)
             case _:

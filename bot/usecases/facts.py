@@ -34,12 +34,14 @@ class FactFinder:
         *,
         now: datetime,
         besides: Collection[RequestId | None] = (),
+        fresh: bool = False,
     ) -> Facts:
         """Return what `policy` must know of `who` to decide about `bundle`.
 
         Args:
             besides: What is not counted: the request that is decided on, and the one whose grant
                 it would prolong.
+            fresh: Whether groups are read anew.
 
         Raises:
             Unavailable: Something could not be looked up.
@@ -51,7 +53,7 @@ class FactFinder:
         requests = None if found is None else [each for each in found if each.id not in besides]
         return Facts(
             now=now,
-            groups=await self._gate.groups_asking(who, bundle, policy),
+            groups=await self._gate.groups_asking(who, bundle, policy, fresh=fresh),
             active_grants=_live(requests, now) if requests is not None and wants_live else None,
             requests_today=_today(requests, now) if requests is not None and wants_today else None,
             auto_today=await self._auto_today(who, policy.bundles.get(bundle), now),

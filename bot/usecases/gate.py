@@ -56,9 +56,11 @@ class Gate:
             why = _TURNED_AWAY[standing]
             raise NotAllowed(f"nothing can be granted to whoever asked for this: {why}")
 
-    async def groups_asking(self, who: Actor, bundle: str, policy: Policy) -> frozenset[str]:
+    async def groups_asking(
+        self, who: Actor, bundle: str, policy: Policy, *, fresh: bool = False
+    ) -> frozenset[str]:
         """Return which of the groups that decide who may ask for `bundle` `who` is in."""
-        return await self._directory.groups_of(who, policy.groups_read_for(bundle))
+        return await self._directory.groups_of(who, policy.groups_read_for(bundle), fresh=fresh)
 
     async def groups_acting(self, who: Actor, request: Request, policy: Policy) -> frozenset[str]:
         """Return which of the groups with a say in `request` `who` is in now.
@@ -132,9 +134,19 @@ class Gate:
                 what = "card" if channel == bundle.channel else "notice"
                 raise NotAllowed(f"the {what} of {bundle.name} cannot be posted: {problem}")
 
+    async def unreachable(self, channels: Sequence[str]) -> tuple[str, ...]:
+        """Return what is known to be wrong with any of `channels`; what is unknown is not told."""
+        problems: dict[str, None] = {}
+        for channel in dict.fromkeys(channels):
+            try:
+                problems[await self._directory.channel_problem(channel)] = None
+            except Unavailable as problem:
+                log.info("channel.unknown", channel=channel, code=problem.code)
+        return tuple(problem for problem in problems if problem)
+
 
 def _with_a_say(request: Request, policy: Policy) -> tuple[Group, ...]:
-    names = {group.name for group in groups_in(request.asked.stages)}
+    names = {group.name for group in request.asked.voices}
     named = sorted({*names, request.asked.owner})
     return tuple(policy.groups[name] for name in named if name in policy.groups)
 

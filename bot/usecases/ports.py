@@ -40,6 +40,8 @@ QUEUE_OF: Mapping[str, Queue] = {
     Timer.REMIND: Queue.MESSAGES,
     Timer.WARN: Queue.MESSAGES,
     Timer.SCRUB: Queue.MESSAGES,
+    Timer.REVIEW_REMIND: Queue.MESSAGES,
+    Timer.REVIEW_OVERDUE: Queue.SAFETY,
     SHOW: Queue.MESSAGES,
 }
 
@@ -299,8 +301,13 @@ class Directory(Protocol):
             Unavailable: Slack did not answer: the caller must refuse.
         """
 
-    async def groups_of(self, who: Actor, groups: Sequence[Group]) -> frozenset[str]:
+    async def groups_of(
+        self, who: Actor, groups: Sequence[Group], *, fresh: bool = False
+    ) -> frozenset[str]:
         """Return the names of those of `groups` that `who` is in.
+
+        Args:
+            fresh: Ask Slack now, whatever is cached.
 
         Raises:
             Unavailable: A user group could not be read, or has fewer members than its

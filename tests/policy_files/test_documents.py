@@ -20,7 +20,6 @@ def test_the_right_files_are_right(tmp_path):
             "13:5: {at}.enviroment: unknown key 'enviroment' (did you mean 'environment'?)",
         ),
         ("zzz: 1", "13:5: {at}.zzz: unknown key 'zzz'"),
-        ("break_glass: {}", "13:5: {at}.break_glass: 'break_glass' is not supported yet"),
         ("extend: {}", "13:13: {at}.extend: `extend` needs `times` or `total`"),
         ("extend: {times: -1}", "13:21: {at}.extend.times: must be 0 or more, not -1"),
         (
