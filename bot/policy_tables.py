@@ -6,6 +6,7 @@ from typing import Any, Final, TypeAlias
 
 from bot.core.decision import Allow, Decision, Facts, NeedApproval
 from bot.core.durations import spell
+from bot.core.emergency import RULE
 from bot.core.explaining import Explanation, Fate, Tried
 from bot.core.policy import Group, Stage
 from bot.core.scopes import Glass
@@ -26,7 +27,7 @@ _MARK: Final[Mapping[Fate, str]] = {
 def outcome_of(decision: Decision) -> str:
     """Return the outcome in the words of policy files."""
     if isinstance(decision, Allow):
-        return "auto_approve"
+        return "break_glass" if decision.rule == RULE else "auto_approve"
     return "require" if isinstance(decision, NeedApproval) else "deny"
 
 
@@ -140,7 +141,9 @@ def table_text(table: Table) -> str:
 def _cell(decision: Decision) -> str:
     if isinstance(decision, NeedApproval):
         return f"{sum(stage.quorum for stage in decision.chain.stages)} must agree"
-    return "at once" if isinstance(decision, Allow) else "no"
+    if isinstance(decision, Allow):
+        return "break glass" if decision.rule == RULE else "at once"
+    return "no"
 
 
 def table_json(table: Table) -> str:

@@ -6,7 +6,7 @@ from bot.core import events as e
 from bot.core.request import Request
 from bot.slack import glass, words
 from bot.slack.cards import why
-from bot.slack.mrkdwn import Block, Rendered, actions, link, section
+from bot.slack.mrkdwn import NAME_TEXT, Block, Rendered, actions, link, quoted, section
 from bot.slack.notices import Notice
 from bot.usecases.ports import Story
 
@@ -32,6 +32,12 @@ def glass_notices(story: Story, card: str) -> Iterator[Notice]:
                 yield from _each("glass:overdue", request, _owed(request, text, card))
             case _:
                 pass
+
+
+def untold_line(problem: str) -> Rendered:
+    """Return the line of the thread that tells of a channel that could not be told."""
+    said = quoted(problem, limit=NAME_TEXT)
+    return Rendered(f"Not told: {said}", [section(f"⚠️ *Not told*: {said}")])
 
 
 def _each(name: str, request: Request, shown: Rendered, *, besides: str = "") -> Iterator[Notice]:
