@@ -125,18 +125,22 @@ def review_buttons(request: Request) -> Iterator[Block]:
 
 def broken_line(request: Request) -> str:
     """Return the line of the thread that tells that the glass was broken."""
-    emergency = request.asked.emergency
     who = mention(request.requester)
-    text = f"{MARK}: {who} took {words.wanted(request)}; nobody was asked"
-    if emergency is None:
-        return text
-    review = request.review
-    parts = [text, f"skipped: {skipped(emergency)}"]
-    if review is not None:
-        until = moment(review.until)
-        parts.append(f"somebody else of {reviewers(emergency)} must sign it off before {until}")
-    parts += [unreachable(emergency)] if emergency.unreachable else []
-    return ". ".join(parts)
+    return f"{MARK}: {who} took {words.wanted(request)}; nobody was asked"
+
+
+def besides(event: e.Event, request: Request) -> str:
+    """Return what the block of the thread's line says besides: whom it skipped, and who reviews."""
+    emergency, review = request.asked.emergency, request.review
+    if not isinstance(event, e.GlassBroken) or emergency is None or review is None:
+        return ""
+    until = moment(review.until)
+    lines = [
+        f"It skipped {skipped(emergency)}",
+        f"Somebody else of {reviewers(emergency)} must sign it off before {until}",
+        *([unreachable(emergency)] if emergency.unreachable else []),
+    ]
+    return "".join(f"\n{line}" for line in lines)
 
 
 def review_line(event: OfReview) -> tuple[str, str]:

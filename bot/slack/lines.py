@@ -56,7 +56,8 @@ def thread_line(event: e.Event, request: Request) -> Rendered | None:
     inline = quoted(said, limit=_SAID_INLINE)
     sentence = words.bare(text) + (f": {inline}" if inline else "")
     called = _called(event, request)
-    whole = text + quotation(said, limit=_SAID) + (f"\n👉 {called}" if called else "")
+    below = glass.besides(event, request) + (f"\n👉 {called}" if called else "")
+    whole = text + quotation(said, limit=_SAID) + below
     return Rendered(sentence, [section(whole)])
 
 

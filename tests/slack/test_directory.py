@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.core.errors import Unavailable
+from bot.core.policy import Group
 from bot.sandbox.client import Acme
 from bot.slack.directory import SlackDirectory, find_home
 from bot.usecases.ports import Standing
@@ -99,3 +100,13 @@ async def test_no_group_at_all_needs_no_look(slack):
     acme, directory, _ = slack
     assert await directory.groups_of(who("U0ANNA"), []) == frozenset()
     assert await calls(acme, "usergroups.users.list") == 0
+
+
+async def test_a_fresh_look_sees_that_somebody_has_left_a_group(slack):
+    acme, directory, _ = slack
+    dan, sre = who("U0DAN"), Group(name="sre", usergroup="S0SRE")
+    assert await directory.groups_of(dan, [sre]) == {"sre"}
+    await acme.regroups("S0SRE", "Cleo")
+    assert await directory.groups_of(dan, [sre]) == {"sre"}  # as it was told lately
+    assert await directory.groups_of(dan, [sre], fresh=True) == frozenset()
+    assert await directory.groups_of(dan, [sre]) == frozenset()
