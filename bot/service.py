@@ -245,12 +245,15 @@ class _Health:
         return Report(problems=problems, warnings=await self._channels.get(""))
 
     async def _find_warnings(self, _: str) -> Sequence[str]:
-        """Return why cards of some bundles could not be posted."""
-        bundles = self._on.loaded.policy.bundles.values()
+        """Return why cards of some bundles, or alarms of break-glass, could not be posted."""
+        channels = {
+            channel
+            for bundle in self._on.loaded.policy.bundles.values()
+            for channel in (bundle.channel, *(bundle.glass.notify if bundle.glass else ()))
+        }
         try:
             found = [
-                await self._parts.directory.channel_problem(channel)
-                for channel in sorted({bundle.channel for bundle in bundles})
+                await self._parts.directory.channel_problem(channel) for channel in sorted(channels)
             ]
         except Unavailable as problem:
             return [str(problem)]
