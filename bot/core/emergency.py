@@ -17,6 +17,14 @@ from bot.core.scopes import Bundle, Glass, Limits
 RULE: Final = "BREAK-GLASS"
 
 
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """A channel that cannot be told, "#name" or id, and why."""
+
+    channel: str
+    why: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Emergency:
     """What breaking the glass means for one request; kept with it.
@@ -24,7 +32,7 @@ class Emergency:
     Attributes:
         skipped: The groups that would have been asked.
         notify: Channels that are told, "#name" or id.
-        unreachable: What was wrong with those that were known to be unusable when it happened.
+        unreachable: Those, and the card's own, that were known to be unusable when it happened.
         review_by: The groups of which somebody else must sign it off.
         review_within: How soon.
         unreviewed: How many grants of one person may wait for that at once.
@@ -32,10 +40,16 @@ class Emergency:
 
     skipped: tuple[Group, ...]
     notify: tuple[str, ...]
-    unreachable: tuple[str, ...]
+    unreachable: tuple[Unreachable, ...]
     review_by: tuple[Group, ...]
     review_within: timedelta
     unreviewed: int
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """The channels of `notify` that could be told, as far as was known."""
+        deaf = {each.channel for each in self.unreachable}
+        return tuple(channel for channel in self.notify if channel not in deaf)
 
     @property
     def groups(self) -> tuple[Group, ...]:

@@ -42,7 +42,7 @@ def skipped(emergency: Emergency) -> str:
 def told(emergency: Emergency) -> str:
     """Return who is told: "`#incidents`, and `leads`, who would have been asked"."""
     others = f", and {skipped(emergency)}, who would have been asked" if emergency.skipped else ""
-    return f"{channels(emergency.notify)}{others}"
+    return f"{channels(emergency.told) or 'no channel'}{others}"
 
 
 def owed(emergency: Emergency) -> str:
@@ -60,9 +60,11 @@ def _limit(unreviewed: int) -> str:
 
 
 def unreachable(emergency: Emergency) -> str:
-    """Return what is told of channels that could not be, "" if all could."""
-    problems = [quoted(each, limit=NAME_TEXT) for each in emergency.unreachable[:CHANNELS_NAMED]]
-    return f"⚠️ *Not told*: {'; '.join(problems)}" if problems else ""
+    """Return what is told of channels that cannot be, "" if all can."""
+    problems = [
+        quoted(each.why, limit=NAME_TEXT) for each in emergency.unreachable[:CHANNELS_NAMED]
+    ]
+    return f"⚠️ *Cannot be told*: {'; '.join(problems)}" if problems else ""
 
 
 def on_card(request: Request) -> Iterator[str]:
@@ -73,8 +75,8 @@ def on_card(request: Request) -> Iterator[str]:
     if review is None:
         yield f"{MARK}  denied{quotation('; '.join(request.asked.reasons), limit=_SAID_TEXT)}"
         return
-    yield f"{MARK}  nobody approved this; it skipped {skipped(emergency)}"
-    yield f"📣 *Told*  {channels(emergency.notify)}"
+    yield f"{MARK}  nobody approved this"
+    yield f"📣 *Told*  {told(emergency)}"
     if emergency.unreachable:
         yield unreachable(emergency)
     yield from review_lines(request)

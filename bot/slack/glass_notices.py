@@ -37,7 +37,7 @@ def glass_notices(story: Story, card: str) -> Iterator[Notice]:
 def untold_line(problem: str) -> Rendered:
     """Return the line of the thread that tells of a channel that could not be told."""
     said = quoted(problem, limit=NAME_TEXT)
-    return Rendered(f"Not told: {said}", [section(f"⚠️ *Not told*: {said}")])
+    return Rendered(f"Cannot be told: {said}", [section(f"⚠️ *Cannot be told*: {said}")])
 
 
 def _each(name: str, request: Request, shown: Rendered, *, besides: str = "") -> Iterator[Notice]:

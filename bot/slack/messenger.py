@@ -182,8 +182,10 @@ class SlackMessenger:
     ) -> AsyncGenerator[Receipt, None]:
         """Tell in the thread that an emergency could not be told elsewhere, once."""
         name, card, emergency = f"untold:{notice.name}", known.get(CARD), request.asked.emergency
-        if card is None or emergency is None or name in known or problem in emergency.unreachable:
+        if card is None or emergency is None or name in known:
             return
+        if any(each.channel == notice.channel for each in emergency.unreachable):
+            return  # the card tells it
         ts = await self._post(card.channel, untold_line(problem), thread_ts=card.ts)
         yield Receipt(name, card.channel, ts, digest_of(untold_line(problem)))
 

@@ -8,6 +8,7 @@ from typing import Final
 import structlog
 
 from bot.core.decision import Ask, Decision, NeedApproval, Reject
+from bot.core.emergency import Unreachable
 from bot.core.errors import Invalid, NotAllowed, Unavailable
 from bot.core.identity import Actor
 from bot.core.places import why_incompletable
@@ -134,15 +135,15 @@ class Gate:
                 what = "card" if channel == bundle.channel else "notice"
                 raise NotAllowed(f"the {what} of {bundle.name} cannot be posted: {problem}")
 
-    async def unreachable(self, channels: Sequence[str]) -> tuple[str, ...]:
-        """Return what is known to be wrong with any of `channels`; what is unknown is not told."""
-        problems: dict[str, None] = {}
+    async def unreachable(self, channels: Sequence[str]) -> tuple[Unreachable, ...]:
+        """Return which of `channels` are known to be unusable; one that is unknown is not."""
+        found = []
         for channel in dict.fromkeys(channels):
             try:
-                problems[await self._directory.channel_problem(channel)] = None
+                found.append(Unreachable(channel, await self._directory.channel_problem(channel)))
             except Unavailable as problem:
                 log.info("channel.unknown", channel=channel, code=problem.code)
-        return tuple(problem for problem in problems if problem)
+        return tuple(each for each in found if each.why)
 
 
 def _with_a_say(request: Request, policy: Policy) -> tuple[Group, ...]:

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.core import events as e
+from bot.core.emergency import Unreachable
 from bot.core.errors import Invalid, NotFound
 from bot.core.identity import BOT
 from bot.core.lifecycle import decide, opened
@@ -53,7 +54,7 @@ emergencies = st.builds(
     lambda notify, problems, groups: replace(
         EMERGENCY,
         notify=tuple(notify),
-        unreachable=tuple(problems),
+        unreachable=tuple(Unreachable("#incidents", each) for each in problems),
         skipped=EMERGENCY.skipped * groups,
     ),
     channels.map(lambda found: found * 5),
@@ -102,7 +103,7 @@ def test_slack_takes_all_that_is_shown_and_nothing_in_it_is_what_people_made(
         for notice in glass_notices(story, card):
             must_fit(notice.shown)
     for problem in emergency.unreachable:
-        must_fit(untold_line(problem))
+        must_fit(untold_line(problem.why))
     view_must_fit(sign_off_form(request))
     view_must_fit(concern_form(request))
 

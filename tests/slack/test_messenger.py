@@ -5,6 +5,7 @@ import aiohttp
 import pytest
 
 from bot.core import events as e
+from bot.core.emergency import Unreachable
 from bot.core.errors import Busy, Unavailable
 from bot.core.identity import BOT
 from bot.core.lifecycle import opened
@@ -248,7 +249,7 @@ async def test_a_channel_that_could_not_be_told_of_an_emergency_is_named_in_the_
     receipts = {}
     for _ in range(2):
         await show(room, an_emergency("#partners", "#general"), receipts)
-    told = [each for each in await room.messages() if "Not told" in each.text]
+    told = [each for each in await room.messages() if "Cannot be told" in each.text]
     [line] = told
     assert "shared with another company" in line.text
     assert line.thread == receipts[CARD].ts
@@ -260,7 +261,7 @@ async def test_what_was_known_when_the_glass_was_broken_is_not_told_twice(room):
     asked = story.request.asked
     known = replace(
         asked.emergency,
-        unreachable=("the channel #partners is shared with another company",),
+        unreachable=(Unreachable("#partners", "the channel #partners is shared"),),
     )
     case = Circumstances(now=T0, signing=SIGNING)
     told = opened(replace(asked, emergency=known), settled=e.GlassBroken, case=case)

@@ -8,6 +8,7 @@ import pytest
 
 from bot.core import events as e
 from bot.core.conditions import compile_condition
+from bot.core.emergency import Unreachable
 from bot.core.errors import Invalid, NotAllowed, Unavailable, WrongState
 from bot.core.moves import Approve, RaiseConcern, Revoke, SignOff
 from bot.core.policy import Guardrail, Selector, Verdict
@@ -175,9 +176,10 @@ async def test_channels_that_fail_do_not_hold_it_up_and_are_told(bot: Bot) -> No
     assert request.working_grant is not None
     assert request.asked.emergency is not None
     assert request.asked.emergency.unreachable == (
-        "there is no channel #nowhere",
-        "the app is not in #hidden",
+        Unreachable("#nowhere", "there is no channel #nowhere"),
+        Unreachable("#hidden", "the app is not in #hidden"),
     )
+    assert request.asked.emergency.told == ("#alarm",)
 
 
 async def test_a_second_one_is_barred_until_somebody_else_has_signed_off(bot: Bot) -> None:
