@@ -212,6 +212,7 @@ class Days(RuleBasedStateMachine):
 
     def sign_off_what_is_open(self) -> None:
         self.bot.directory.people |= STANDINGS
+        self.bot.directory._kept.clear()  # what was once looked up is kept for ever
         for request in self.store.requests():
             if request.review is not None and request.review.is_open:
                 by = EVA if request.requester != EVA else DAN
