@@ -18,7 +18,9 @@ from bot.config import SECRETS, read_settings
 from bot.core.errors import BotError
 from bot.demo import play_demo, play_story
 from bot.keyring import make_key
+from bot.log_cli import log_group
 from bot.policy_cli import policy
+from bot.replay_cli import replay
 from bot.service import Role, serve_forever
 from bot.telemetry import configure_logging
 
@@ -87,7 +89,9 @@ def demo(*, script: bool, port: int) -> None:
     _run(play_story(STATE / "story") if script else play_demo(STATE / "demo", port=port))
 
 
+policy.add_command(replay)
 main.add_command(policy)
+main.add_command(log_group)
 
 
 @main.group()

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final, TypeAlias, TypedDict
 
 from bot.core.identity import Actor, GrantId, RequestId
+from bot.core.known import Known, Members
 from bot.core.policy import Stage
 from bot.core.scopes import Delivery, Risk, ScopeText
 
@@ -66,6 +67,8 @@ class Requested(Fact):
         deadline: When the request lapses if nobody has decided.
         left_out: Scopes of the bundle that the requester did without.
         extends: The request whose grant this one would prolong.
+        known: What was decided on besides; None in records from before it was kept.
+        members: Who was in the groups that have, or could come to have, a say in it.
     """
 
     bundle: str
@@ -91,6 +94,8 @@ class Requested(Fact):
     active_per_user: int | None = None
     cool_down: timedelta | None = None
     longest_in_all: timedelta | None = None
+    known: Known | None = None
+    members: tuple[Members, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
