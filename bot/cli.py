@@ -14,6 +14,7 @@ from typing import Any, Final
 import click
 import yaml
 
+from bot.apply_cli import apply
 from bot.config import SECRETS, read_settings
 from bot.core.errors import BotError
 from bot.demo import play_demo, play_story
@@ -90,6 +91,7 @@ def demo(*, script: bool, port: int) -> None:
 
 
 policy.add_command(replay)
+policy.add_command(apply)
 main.add_command(policy)
 main.add_command(log_group)
 

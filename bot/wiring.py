@@ -33,6 +33,8 @@ from bot.store.redis import RedisStore, check_server, connect, epoch
 from bot.telemetry import PrometheusMetrics
 from bot.usecases.background import Backgrounds
 from bot.usecases.desk import Desk, Stores
+from bot.usecases.facts import FactFinder
+from bot.usecases.forbidden import Forbidden
 from bot.usecases.gate import Gate
 from bot.usecases.ports import SHOW, Queue
 from bot.usecases.requests import Requests
@@ -195,6 +197,7 @@ class Parts:
     listeners: Listeners
     after: Tasks
     admins: AdminChannel
+    forbidden: Forbidden
 
 
 def build(on: Ground, home: Home) -> Parts:
@@ -247,6 +250,13 @@ def build(on: Ground, home: Home) -> Parts:
         listeners=_front(on, requests, clicks, directory, after),
         after=after,
         admins=AdminChannel(on.api, directory, shelf=store.policies, once=store.once),
+        forbidden=Forbidden(
+            desk,
+            gate,
+            FactFinder(gate, ledger=store.ledger, listings=store.listings),
+            listings=store.listings,
+            policy=policy,
+        ),
     )
 
 

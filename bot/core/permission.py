@@ -81,7 +81,7 @@ def _may_end(request: Request, by: Actor, case: Circumstances) -> bool:
     named = {group.name for group in groups_in(asked.stages)}
     if by.kind is Kind.MACHINE:
         return asked.resource in case.resources
-    return by == request.requester or bool(case.groups & {*named, asked.owner})
+    return by in (BOT, request.requester) or bool(case.groups & {*named, asked.owner})
 
 
 _ONLY_BOT: Final = (_is_the_bot, "only the bot does this")
