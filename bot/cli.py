@@ -22,6 +22,7 @@ from bot.keyring import make_key
 from bot.log_cli import log_group
 from bot.policy_cli import policy
 from bot.replay_cli import replay
+from bot.request_cli import request_group
 from bot.service import Role, serve_forever
 from bot.telemetry import configure_logging
 
@@ -94,6 +95,7 @@ policy.add_command(replay)
 policy.add_command(apply)
 main.add_command(policy)
 main.add_command(log_group)
+main.add_command(request_group)
 
 
 @main.group()
