@@ -49,7 +49,8 @@ def test_every_command_that_the_readme_and_docs_show_exists():
         text = page.read_text("utf-8")
         shown |= set(
             re.findall(
-                r"(?<![/\w])jit ((?:serve|demo|keys|clients|manifest|policy|request|log)(?: [a-z]+)?)",
+                r"(?<![/\w])jit "
+                r"((?:serve|demo|keys|clients|manifest|policy|request|log)(?: [a-z]+)?)",
                 text,
             )
         )
