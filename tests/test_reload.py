@@ -99,7 +99,9 @@ async def test_a_half_written_checkout_is_not_taken(watch, folder):
     whole = (folder / "rules.yaml").read_text()
     (folder / "rules.yaml").write_text(WRONG)
     looking = asyncio.create_task(watch.look())
-    await asyncio.sleep(0.3)
+    await asyncio.sleep(0.5)
+    (folder / "rules.yaml").write_text(WRONG + ", more")
+    await asyncio.sleep(1.0)
     (folder / "rules.yaml").write_text(whole)
     bundles(folder, "Read logs and metrics in staging", "Read logs")
     await looking
