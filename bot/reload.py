@@ -195,8 +195,12 @@ class Reloader:
                 await self._shelf.keep_good(pack(self._held.now.folder))
                 self._good_to_keep = False
             while self._owed:
-                await self._owed[0]()
-                self._owed.pop(0)
+                note = self._owed.pop(0)
+                try:
+                    await note()
+                except BotError:
+                    self._owed.insert(0, note)
+                    raise
         except BotError as problem:
             log.info("policy.not_told_yet", code=problem.code, owed=len(self._owed))
 
