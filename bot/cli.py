@@ -14,11 +14,15 @@ from typing import Any, Final
 import click
 import yaml
 
+from bot.apply_cli import apply
 from bot.config import SECRETS, read_settings
 from bot.core.errors import BotError
 from bot.demo import play_demo, play_story
 from bot.keyring import make_key
+from bot.log_cli import log_group
 from bot.policy_cli import policy
+from bot.replay_cli import replay
+from bot.request_cli import request_group
 from bot.service import Role, serve_forever
 from bot.telemetry import configure_logging
 
@@ -87,7 +91,11 @@ def demo(*, script: bool, port: int) -> None:
     _run(play_story(STATE / "story") if script else play_demo(STATE / "demo", port=port))
 
 
+policy.add_command(replay)
+policy.add_command(apply)
 main.add_command(policy)
+main.add_command(log_group)
+main.add_command(request_group)
 
 
 @main.group()

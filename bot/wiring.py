@@ -12,13 +12,15 @@ from typing import Final
 import aiohttp
 from redis.asyncio import Redis
 
+from bot.admin_channel import AdminChannel
 from bot.config import Settings
-from bot.core.errors import Misconfigured
+from bot.core.errors import Misconfigured, Unavailable
 from bot.core.identity import RequestId
 from bot.core.policy import Policy
 from bot.core.states import Timer
+from bot.in_force import Held, InForce, Refusal, first_look, last_good
 from bot.keyring import Keyring, make_key
-from bot.policy_files import Loaded, load_policies
+from bot.policy_files import Loaded
 from bot.slack.api import SlackApi
 from bot.slack.clicks import Clicks
 from bot.slack.directory import Home, SlackDirectory
@@ -32,6 +34,8 @@ from bot.telemetry import PrometheusMetrics
 from bot.usecases.background import Backgrounds
 from bot.usecases.desk import Desk, Stores
 from bot.usecases.emergencies import Emergencies
+from bot.usecases.facts import FactFinder
+from bot.usecases.forbidden import Forbidden
 from bot.usecases.gate import Gate
 from bot.usecases.ports import SHOW, Queue
 from bot.usecases.requests import Requests
@@ -82,7 +86,7 @@ class Ground:
     """
 
     settings: Settings
-    loaded: Loaded
+    held: Held
     keyring: Keyring
     clock: SystemClock
     metrics: PrometheusMetrics
@@ -91,6 +95,11 @@ class Ground:
     session: aiohttp.ClientSession
     api: SlackApi
     mark: str
+
+    @property
+    def loaded(self) -> Loaded:
+        """What the policy files in force say."""
+        return self.held.now.loaded
 
 
 @asynccontextmanager
@@ -101,26 +110,27 @@ async def ground(settings: Settings, *, embedded: Path | None) -> AsyncGenerator
         Misconfigured: With everything that an operator must change.
         Unavailable: The store did not answer.
     """
-    loaded, keyring = _files(settings, embedded=embedded)
+    first, keyring = _files(settings, embedded=embedded)
     async with AsyncExitStack() as stack:
         url = settings.redis_url.reveal()
         if embedded is not None and not url:
             url = (await stack.enter_async_context(EmbeddedServer(embedded / "redis"))).url
         redis = _client(url)
         stack.push_async_callback(redis.aclose)
-        problems = await check_server(redis)
-        if problems:
-            raise Misconfigured(*problems)
+        await _check(redis, first)
         clock, metrics = SystemClock(), PrometheusMetrics()
+        store = RedisStore.on(redis, on_time=clock.follow)
+        if isinstance(first, Refusal):
+            first = await last_good(store.policies, first, default_resource=settings.resource)
         session = await stack.enter_async_context(aiohttp.ClientSession())
         yield Ground(
             settings=settings,
-            loaded=loaded,
+            held=Held(first),
             keyring=keyring,
             clock=clock,
             metrics=metrics,
             redis=redis,
-            store=RedisStore.on(redis, on_time=clock.follow),
+            store=store,
             session=session,
             api=SlackApi(
                 settings.bot_token, base_url=settings.slack_api, session=session, metrics=metrics
@@ -129,27 +139,39 @@ async def ground(settings: Settings, *, embedded: Path | None) -> AsyncGenerator
         )
 
 
-def _files(settings: Settings, *, embedded: Path | None) -> tuple[Loaded, Keyring]:
-    """Return what the files say.
+def _files(settings: Settings, *, embedded: Path | None) -> tuple[InForce | Refusal, Keyring]:
+    """Return what the files say, or why those of the policy cannot come into force.
 
     Raises:
-        Misconfigured: With the problems of all of them.
+        Misconfigured: With the problems of all of them, as nothing works without a key.
     """
-    problems: list[str] = []
-    loaded = keyring = None
-    try:
-        loaded = load_policies(settings.policies, default_resource=settings.resource)
-    except Misconfigured as problem:
-        problems += problem.problems
+    first = first_look(settings.policies, default_resource=settings.resource)
     try:
         if embedded is not None and not any(settings.keys.glob("*.pem")):
             make_key(settings.keys, name=f"{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}")
         keyring = Keyring.load(settings.keys)
     except Misconfigured as problem:
-        problems += problem.problems
-    if loaded is None or keyring is None:
-        raise Misconfigured(*problems)
-    return loaded, keyring
+        known = first.problems if isinstance(first, Refusal) else ()
+        raise Misconfigured(*known, *problem.problems) from None
+    return first, keyring
+
+
+async def _check(redis: Redis, first: InForce | Refusal) -> None:
+    """Return if the server will do.
+
+    Raises:
+        Misconfigured: It will not; or the policy files will not, and it does not answer either.
+        Unavailable: It did not answer.
+    """
+    known = first.problems if isinstance(first, Refusal) else ()
+    try:
+        problems = await check_server(redis)
+    except Unavailable:
+        if known:
+            raise Misconfigured(*known) from None
+        raise
+    if problems:
+        raise Misconfigured(*known, *problems)
 
 
 def _client(url: str) -> Redis:
@@ -165,6 +187,7 @@ class Parts:
 
     Attributes:
         after: What follows an acknowledgement.
+        admins: Where operators are told.
     """
 
     home: Home
@@ -174,6 +197,8 @@ class Parts:
     tokens: Tokens
     listeners: Listeners
     after: Tasks
+    admins: AdminChannel
+    forbidden: Forbidden
 
 
 def build(on: Ground, home: Home) -> Parts:
@@ -229,6 +254,14 @@ def build(on: Ground, home: Home) -> Parts:
         tokens=Tokens(store.tokens, on.keyring, clock, requests),
         listeners=_front(on, requests, emergencies, clicks, directory, after),
         after=after,
+        admins=AdminChannel(on.api, directory, shelf=store.policies, once=store.once),
+        forbidden=Forbidden(
+            desk,
+            gate,
+            FactFinder(gate, ledger=store.ledger, listings=store.listings),
+            listings=store.listings,
+            policy=policy,
+        ),
     )
 
 

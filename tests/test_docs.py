@@ -49,7 +49,11 @@ def test_every_command_that_the_readme_and_docs_show_exists():
     for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
         text = page.read_text("utf-8")
         shown |= set(
-            re.findall(r"(?<![/\w])jit ((?:serve|demo|keys|clients|manifest)(?: \w+)?)", text)
+            re.findall(
+                r"(?<![/\w])jit "
+                r"((?:serve|demo|keys|clients|manifest|policy|request|log)(?: [a-z]+)?)",
+                text,
+            )
         )
     context = click.Context(main)
     for words in shown:

@@ -103,6 +103,20 @@ def in_emergency(policy: Policy, bundle: Bundle) -> Policy:
     )
 
 
+def judged_by(policy: Policy, bundle: str, emergency: Emergency | None) -> Policy:
+    """Return all of `policy` that counts for what was asked for `bundle`.
+
+    Args:
+        emergency: That of the ask; None where it is no break-glass.
+
+    Raises:
+        NotAllowed: It is break-glass, and the bundle has no glass.
+    """
+    if emergency is None or bundle not in policy.bundles:
+        return policy
+    return in_emergency(policy, policy.bundles[bundle])
+
+
 def skipped_in(policy: Policy, bundle: str, groups: frozenset[str]) -> tuple[Group, ...]:
     """Return whom a request for `bundle` would have been put to.
 

@@ -7,6 +7,7 @@ from typing import Final, TypeAlias, TypedDict
 
 from bot.core.emergency import Emergency
 from bot.core.identity import Actor, GrantId, RequestId
+from bot.core.known import Known, Members
 from bot.core.policy import Group, Stage, groups_in
 from bot.core.scopes import Delivery, Risk, ScopeText
 
@@ -69,6 +70,8 @@ class Requested(Fact):
         extends: The request whose grant this one would prolong.
         emergency: Set if and only if it is break-glass.
         has_glass: Whether the bundle could be had by break-glass, too.
+        known: What was decided on besides; None in records from before it was kept.
+        members: Who was in the groups that have, or could come to have, a say in the chain.
     """
 
     bundle: str
@@ -96,6 +99,8 @@ class Requested(Fact):
     longest_in_all: timedelta | None = None
     emergency: Emergency | None = None
     has_glass: bool = False
+    known: Known | None = None
+    members: tuple[Members, ...] = ()
 
     @property
     def voices(self) -> tuple[Group, ...]:

@@ -84,7 +84,7 @@ def _may_end(request: Request, by: Actor, case: Circumstances) -> bool:
     named = {group.name for group in asked.voices}
     if by.kind is Kind.MACHINE:
         return asked.resource in case.resources
-    return by == request.requester or bool(case.groups & {*named, asked.owner})
+    return by in (BOT, request.requester) or bool(case.groups & {*named, asked.owner})
 
 
 def _reviews(request: Request, _: Actor, case: Circumstances) -> bool:

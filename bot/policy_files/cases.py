@@ -11,20 +11,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 from pydantic import BeforeValidator, Field, ValidationError
 
 from bot.core.policy import Policy
 from bot.policy_files.documents import Model
 from bot.policy_files.explain import problems_of
+from bot.policy_files.folder import Folder, read_folder
 from bot.policy_files.kinds import Channel, Length, Name, Names, Outcome, Scope, UserId, Version
-from bot.policy_files.load import WrongFiles, read_file, yaml_files
+from bot.policy_files.load import WrongFiles
 from bot.policy_files.positions import Source
 from bot.policy_files.problems import Path as At
 from bot.policy_files.problems import Problem, quoted, shown, suggestion
-
-FOLDER: Final = "tests"
 
 
 def _time(value: object) -> datetime:
@@ -115,9 +114,12 @@ def load_cases(folder: Path, policy: Policy) -> tuple[Case, ...]:
     Raises:
         WrongFiles: With everything that is wrong in any of the files.
     """
-    tests = folder / FOLDER
-    paths = yaml_files(tests) if tests.is_dir() else []
-    sources = [read_file(path, folder) for path in paths]
+    return cases_in(read_folder(folder), policy)
+
+
+def cases_in(folder: Folder, policy: Policy) -> tuple[Case, ...]:
+    """Return the cases of a folder that was read; see `load_cases`."""
+    sources = folder.sources(of_tests=True)
     cases: list[Case] = []
     problems = [problem for source in sources for problem in source.problems]
     for source in sources:

@@ -285,9 +285,10 @@ class Client(Model):
 class Document(Model):
     """One file: any of the sections. Their entries are validated one by one, by ENTRIES."""
 
-    LATER = frozenset({"admin_channel", "audit_channel", "auditors", "resources"})
+    LATER = frozenset({"audit_channel", "auditors", "resources"})
 
     version: Version
+    admin_channel: Channel | None = None
     defaults: Any = None
     groups: dict[Name, Any] = {}
     windows: dict[Name, Any] = {}

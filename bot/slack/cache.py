@@ -68,3 +68,8 @@ class Kept(Generic[V]):
         """Look `name` up again next time; a look-up under way is not kept either."""
         self._known.pop(name, None)
         self._asking.pop(name, None)
+
+    def forget_all(self) -> None:
+        """Look everything up again next time."""
+        for name in {*self._known, *self._asking}:
+            self.forget(name)

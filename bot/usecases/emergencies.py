@@ -12,7 +12,7 @@ from bot.core.emergency import Emergency, glass_of, in_emergency, skipped_in
 from bot.core.errors import Conflict, NotAllowed, Unavailable
 from bot.core.identity import Actor, request_id
 from bot.core.lifecycle import opened
-from bot.core.opening import requested
+from bot.core.opening import known_of, requested
 from bot.core.policy import Policy
 from bot.core.scopes import Bundle, Limits
 from bot.usecases.commits import Step
@@ -114,8 +114,10 @@ class Emergencies:
         case, id_ = self._desk.circumstances(), request_id(delivery)
         facts = await self._facts.about(by, bundle.name, strict, now=case.now, fresh=True)
         decision = decide_ask(ask, strict, facts)
+        looked_up = [group.name for group in strict.groups_read_for(bundle.name)]
+        known = known_of(facts, looked_up=looked_up)
         asked = replace(
-            requested(id_, ask, decision, now=case.now, prolongs=None),
+            requested(id_, ask, decision, now=case.now, prolongs=None, known=known),
             emergency=await self._emergency(bundle, policy, by=by),
         )
         settled = e.GlassBroken if isinstance(decision, Allow) else e.Denied

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final
 
@@ -26,6 +27,18 @@ _TURNED_AWAY: Final[Mapping[Standing, str]] = {
     Standing.FOREIGN: "this app serves its own workspace only, and you are from another one",
     Standing.UNKNOWN: "Slack does not know this account",
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completable:
+    """What is decided once it is known who could complete the chain.
+
+    Attributes:
+        members: Slack user ids by group with a say; None for a group that cannot be read.
+    """
+
+    decision: Decision
+    members: Mapping[str, frozenset[str] | None]
 
 
 class Gate:
@@ -84,7 +97,7 @@ class Gate:
             raise wrong
         return known
 
-    async def completable(self, decision: NeedApproval, ask: Ask) -> Decision:
+    async def completable(self, decision: NeedApproval, ask: Ask) -> Completable:
         """Return `decision`, or a no where nobody could complete its chain for who asks.
 
         Raises:
@@ -95,9 +108,10 @@ class Gate:
         members = await self._members(groups_in(chain.stages))
         why = why_incompletable(chain, members, ask.by)
         if why is None:
-            return decision
+            return Completable(decision=decision, members=members)
         reasons = (*decision.reasons, f"chain {chain.name} cannot be completed: {why}")
-        return Reject(rule=decision.rule, reasons=reasons, digest=decision.digest)
+        no = Reject(rule=decision.rule, reasons=reasons, digest=decision.digest)
+        return Completable(decision=no, members=members)
 
     async def who_can_act(self, request: Request, policy: Policy) -> tuple[str, ...]:
         """Return the ids of everybody whose yes `request` waits for; () where not all is known."""

@@ -178,6 +178,9 @@ class Listings(Protocol):
     async def of_person(self, who: Actor, *, limit: int = 20) -> Sequence[Request]:
         """Return the requests that `who` made, the newest first."""
 
+    async def live(self) -> Sequence[Request]:
+        """Return every request whose grant works now, those that end first first."""
+
     async def count_live(self) -> int:
         """Return how many grants work now."""
 

@@ -320,6 +320,7 @@ ALLOWED = {
     (Revoke(), "requester"),
     (Revoke(), "approver"),
     (Revoke(), "owner"),
+    (Revoke(), "bot"),
 }
 WHEN = {Lapse: 61, End: 32}
 

@@ -19,6 +19,8 @@ from bot.core.moves import RaiseConcern, Revoke, SignOff
 from bot.core.policy import Verdict
 from bot.core.request import Request
 from bot.store.memory import MemoryStore
+from bot.usecases.facts import FactFinder
+from bot.usecases.forbidden import Forbidden
 from tests.clocks import ManualClock
 from tests.usecases.bots import (
     ANNA,
@@ -101,9 +103,9 @@ class Emergencies(RuleBasedStateMachine):
             isinstance(event, e.Reviewed) for event in self.store.log if event.request == request.id
         )
 
-    def seen(self, who, minutes: float, reason: str) -> Seen:
+    def seen(self, who, minutes: float, reason: str, *, besides=None) -> Seen:
         now = self.clock.now()
-        mine = [each for each in self.store.requests() if each.requester == who]
+        mine = [each for each in self.store.requests() if each.requester == who and each != besides]
         live = [each.working_grant for each in mine if each.working_grant is not None]
         return Seen(
             now=now,
@@ -134,7 +136,8 @@ class Emergencies(RuleBasedStateMachine):
                 continue
             if found.grant is None:
                 continue
-            self.judge(found, seen)
+            assert self.may_have(seen)
+            assert found.grant.ends_at - found.grant.started_at <= glass.max_duration
             assert len(waiting) < glass.unreviewed
             overdue = [each for each in waiting if each.review.until <= self.clock.now()]
             assert not overdue
@@ -143,18 +146,18 @@ class Emergencies(RuleBasedStateMachine):
             # What was granted just now is known to the next.
             seen = replace(seen, live=seen.live + 1, today=seen.today + 1)
 
-    def judge(self, request: Request, seen: Seen) -> None:
-        """Assert that what has just been granted is not forbidden even in an emergency."""
-        glass = self.bot.policy.bundles["alarm"].glass
-        assert seen.groups & set(glass.who)
-        assert request.grant.ends_at - request.grant.started_at <= glass.max_duration
+    def may_have(self, seen: Seen) -> bool:
+        """Return whether what is seen so is not forbidden even in an emergency."""
+        glass, length = self.bot.policy.bundles["alarm"].glass, timedelta(minutes=seen.minutes)
+        if not seen.groups & set(glass.who) or length > glass.max_duration:
+            return False
         for rail in self.barring:
             if not rail.one.even_break_glass or rail.holds(seen) is False:
                 continue
             cap = rail.one.max_duration
-            assert not rail.one.deny
-            assert rail.one.min_approvals == 0
-            assert cap is None or timedelta(minutes=seen.minutes) <= cap
+            if rail.one.deny or rail.one.min_approvals or (cap is not None and length > cap):
+                return False
+        return True
 
     @precondition(lambda self: self.broken)
     @rule(
@@ -183,6 +186,32 @@ class Emergencies(RuleBasedStateMachine):
             request.id, by=request.requester, delivery=self.bot.delivery()
         )
         assert self.do(prolonging) is None
+
+    @rule(made=policies())
+    def apply_another_policy(self, made) -> None:
+        """What is live goes on exactly if the glass of this moment does not forbid it."""
+        self.change(made)
+        facts = FactFinder(self.bot.gate, ledger=self.bot.ledger, listings=self.bot.listings)
+        grants = Forbidden(
+            self.bot.desk,
+            self.bot.gate,
+            facts,
+            listings=self.bot.listings,
+            policy=lambda: self.bot.policy,
+        )
+        for judged in self.runner.run(grants.judge()):
+            request = judged.request
+            asked, grant = request.asked, request.working_grant
+            seen = self.seen(
+                asked.by, asked.duration / timedelta(minutes=1), asked.reason, besides=request
+            )
+            assert bool(judged.forbidden) == (not self.may_have(seen)), judged
+            outcome = self.do(grants.end(judged)) if judged.forbidden else None
+            if judged.forbidden and grant.ends_at > self.clock.now():
+                assert outcome.request.working_grant is None
+                assert outcome.request.review == request.review
+            if not judged.forbidden:
+                assert self.now(request).working_grant == grant
 
     @rule(minutes=st.sampled_from([1, 10, 30, 600]))
     def wait(self, minutes: int) -> None:
