@@ -11,13 +11,17 @@ from typing import Any, Final
 import click
 import yaml
 
+from bot.apply_cli import apply
 from bot.cli_errors import fail, failures_told
 from bot.clients_cli import clients
 from bot.config import SECRETS, read_settings
 from bot.core.errors import BotError
 from bot.demo import play_demo, play_story
 from bot.keys_cli import keys
+from bot.log_cli import log_group
 from bot.policy_cli import policy
+from bot.replay_cli import replay
+from bot.request_cli import request_group
 from bot.service import Role, serve_forever
 from bot.telemetry import configure_logging
 
@@ -74,7 +78,9 @@ def demo(*, script: bool, port: int) -> None:
     _run(play_story(STATE / "story") if script else play_demo(STATE / "demo", port=port))
 
 
-for group in (policy, keys, clients):
+policy.add_command(replay)
+policy.add_command(apply)
+for group in (policy, keys, clients, log_group, request_group):
     main.add_command(group)
 
 

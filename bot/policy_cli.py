@@ -14,7 +14,8 @@ from bot import policy_tables
 from bot.config import missing_trackers, read_trackers
 from bot.core.decision import Facts
 from bot.core.durations import read_duration
-from bot.core.errors import Invalid, Misconfigured
+from bot.core.emergency import in_emergency
+from bot.core.errors import Invalid, Misconfigured, NotAllowed
 from bot.core.explaining import Explanation, explained, presumed_groups, supposed
 from bot.core.identity import person
 from bot.core.policy import Policy
@@ -81,6 +82,7 @@ class _Time(click.ParamType[datetime]):
 
 _COUNT: Final = click.IntRange(min=0)
 _at = click.option("--at", type=_Time(), help="When it is asked; left out, now.")
+_break_glass = click.option("--break-glass", is_flag=True, help="In an emergency.")
 _duration = click.option("--duration", type=_Length(), help="Left out, the bundle's default.")
 
 
@@ -150,11 +152,15 @@ def _tell_trials(trials: Sequence[Trial], never: Sequence[str], *, total: int) -
 @click.option("--active-grants", type=_COUNT, default=0, help="Their grants that work now.")
 @click.option("--requests-today", type=_COUNT, default=0, help="Their requests of 24 hours.")
 @click.option("--auto-today", type=_COUNT, default=0, help="Of these, approved by policy itself.")
+@_break_glass
 @_as_json
 def explain(bundle: str, *, folder: Path, as_json: bool, **given: Any) -> None:
     """Say what somebody who asks for BUNDLE would get, and how every rule fares."""
     found = _read(folder, as_json=as_json)
     chosen = _bundle(found, bundle)
+    if given["break_glass"]:
+        found = _emergency(found, chosen)
+        chosen = found.bundles[bundle]
     names = [name.strip() for name in given["groups"].split(",") if name.strip()]
     for name in names:
         _known("group", name, found.groups)
@@ -192,6 +198,7 @@ def explain(bundle: str, *, folder: Path, as_json: bool, **given: Any) -> None:
 @click.option("--bundle", "bundles", multiple=True, help="A column; left out, all bundles.")
 @_duration
 @_at
+@_break_glass
 @_as_json
 def simulate(
     *,
@@ -200,20 +207,24 @@ def simulate(
     bundles: tuple[str, ...],
     duration: timedelta | None,
     at: datetime | None,
+    break_glass: bool,
     as_json: bool,
 ) -> None:
     """Say who would get what: a table of people and bundles."""
     found = _read(folder, as_json=as_json)
-    columns = [_bundle(found, name) for name in bundles] or list(found.bundles.values())
+    every = [each for each in found.bundles.values() if each.glass is not None or not break_glass]
+    columns = [_bundle(found, name) for name in bundles] or every
     rows = {row: _row(found, row) for row in who or ("nobody=", *found.groups)}
     now = at or datetime.now(UTC)
 
     def cell(row: tuple[str, frozenset[str]], bundle: Bundle) -> Explanation:
         user, groups = row
+        counts = _emergency(found, bundle) if break_glass else found
+        bundle = counts.bundles[bundle.name]
         length = min(duration or bundle.default_duration, bundle.max_duration)
         ask = supposed(bundle, by=person(user, home=_HOME), duration=length)
         facts = Facts(now=now, groups=groups, active_grants=0, requests_today=0, auto_today=0)
-        return explained(ask, found, facts)
+        return explained(ask, counts, facts)
 
     table = {
         name.partition("=")[0]: {each.name: cell(row, each) for each in columns}
@@ -293,6 +304,14 @@ def _warnings(found: Policy) -> list[str]:
 def _bundle(found: Policy, name: str) -> Bundle:
     _known("bundle", name, found.bundles)
     return found.bundles[name]
+
+
+def _emergency(found: Policy, bundle: Bundle) -> Policy:
+    """Return what of the policy counts when the glass of `bundle` is broken."""
+    try:
+        return in_emergency(found, bundle)
+    except NotAllowed as problem:
+        raise click.ClickException(str(problem)) from None
 
 
 def _known(kind: str, name: str, known: Any) -> None:

@@ -6,8 +6,10 @@ from typing import Any, Final, TypeAlias
 
 from bot.core.decision import Allow, Decision, Facts, NeedApproval
 from bot.core.durations import spell
+from bot.core.emergency import RULE
 from bot.core.explaining import Explanation, Fate, Tried
 from bot.core.policy import Group, Stage
+from bot.core.scopes import Glass
 from bot.policy_files import Problem, Trial
 
 # By row, then by bundle.
@@ -25,7 +27,7 @@ _MARK: Final[Mapping[Fate, str]] = {
 def outcome_of(decision: Decision) -> str:
     """Return the outcome in the words of policy files."""
     if isinstance(decision, Allow):
-        return "auto_approve"
+        return "break_glass" if decision.rule == RULE else "auto_approve"
     return "require" if isinstance(decision, NeedApproval) else "deny"
 
 
@@ -42,6 +44,27 @@ def explanation_lines(found: Explanation, facts: Facts) -> Iterator[str]:
             yield f"  {number}. {stage.name}: {stage.quorum} of {_people(stage, ask.by.id)}"
     for tried in found.tried:
         yield from _tried_lines(tried)
+    if ask.bundle.glass is not None:
+        yield _glass_line(ask.bundle.glass)
+
+
+def _glass_line(glass: Glass) -> str:
+    return (
+        f"  break-glass: {', '.join(glass.who)}, for {spell(glass.max_duration)} at most; told in "
+        f"{', '.join(glass.notify)}; signed off by {', '.join(glass.review_by)} within "
+        f"{spell(glass.review_within)}"
+    )
+
+
+def _glass_json(glass: Glass) -> Mapping[str, Any]:
+    return {
+        "who": list(glass.who),
+        "max_duration": spell(glass.max_duration),
+        "notify": list(glass.notify),
+        "review_by": list(glass.review_by),
+        "review_within": spell(glass.review_within),
+        "unreviewed": glass.unreviewed,
+    }
 
 
 def _people(stage: Stage, about: str) -> str:
@@ -90,6 +113,7 @@ def explanation_json(found: Explanation, facts: Facts) -> Mapping[str, Any]:
             }
             for stage in (chain.stages if chain is not None else ())
         ],
+        "break_glass": _glass_json(found.ask.bundle.glass) if found.ask.bundle.glass else None,
         "tried": [_tried_json(tried) for tried in found.tried],
     }
 
@@ -122,7 +146,9 @@ def table_text(table: Table) -> str:
 def _cell(decision: Decision) -> str:
     if isinstance(decision, NeedApproval):
         return f"{sum(stage.quorum for stage in decision.chain.stages)} must agree"
-    return "at once" if isinstance(decision, Allow) else "no"
+    if isinstance(decision, Allow):
+        return "break glass" if decision.rule == RULE else "at once"
+    return "no"
 
 
 def table_json(table: Table) -> str:

@@ -6,12 +6,10 @@ last acknowledgements is done, then the workers end; what they leave is owed and
 
 import asyncio
 import gc
-import math
 import signal
-from collections.abc import AsyncGenerator, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
@@ -22,17 +20,17 @@ from slack_bolt.async_app import AsyncApp
 
 from bot.config import Settings
 from bot.core.errors import Busy, Misconfigured, Unavailable
-from bot.http.health import Report
 from bot.http.server import HttpParts, make_app, make_runner
 from bot.keyring.watch import KeyWatch
+from bot.readiness import Readiness
+from bot.reload import Reloader
 from bot.slack.api import SlackError
-from bot.slack.cache import Kept
 from bot.slack.directory import Home, find_home
 from bot.slack.listeners import make_bolt
 from bot.slack.over_http import over_http
 from bot.slack.socket_mode import Socket
 from bot.store.redis import current_epoch
-from bot.wiring import Ground, Parts, build, ground
+from bot.wiring import Ground, Parts, build, ground, unmet
 
 log = structlog.get_logger()
 
@@ -41,8 +39,6 @@ WATCH_EVERY_S: Final = 2.0
 SLACK_AGAIN_S: Final = 2.0
 # Objects made since the last look of the garbage collector; a recorded request makes about 300.
 COLLECT_AFTER: Final = 20_000
-# Probes come every few seconds from several sides; each look costs calls to Slack.
-REPORT_KEPT: Final = timedelta(seconds=10)
 
 
 class Role(StrEnum):
@@ -77,12 +73,17 @@ class Bot:
 
 @asynccontextmanager
 async def running(
-    settings: Settings, role: Role, *, embedded: Path | None = None
+    settings: Settings,
+    role: Role,
+    *,
+    embedded: Path | None = None,
+    reload: asyncio.Event | None = None,
 ) -> AsyncGenerator[Bot, None]:
     """Run the bot while the context lasts.
 
     Args:
         embedded: Folder of a Redis of our own; its keys are made where there are none.
+        reload: Set whenever the policy files are to be read now.
 
     Raises:
         Misconfigured: With everything that an operator must change.
@@ -103,7 +104,12 @@ async def running(
         if role.answers and settings.app_token is not None:
             socket = Socket(bolt, settings.app_token)
             await stack.enter_async_context(_connected(socket))
-        health = _Health(on, parts, socket, keys)
+        keys = KeyWatch(settings.keys, on.keyring)
+        health = Readiness(on, parts, socket, keys)
+        await stack.enter_async_context(_going(_watch_store(on), keys.run()))
+        await stack.enter_async_context(
+            _reloading(on, parts, health, woken=reload or asyncio.Event())
+        )
         url = await stack.enter_async_context(_serving(on, parts, bolt, health, role))
         calm_collector()
         log.info("bot.started", role=role, url=url, policy=on.loaded.policy.digest[:12])
@@ -177,6 +183,34 @@ async def _watch_store(on: Ground) -> None:
 
 
 @asynccontextmanager
+async def _reloading(
+    on: Ground, parts: Parts, health: Readiness, *, woken: asyncio.Event
+) -> AsyncGenerator[None, None]:
+    """Put changed policy files in force."""
+
+    def swapped() -> None:
+        parts.directory.forget_groups_and_channels()
+        health.forget_channels()
+
+    reloader = Reloader(
+        on.held,
+        on.settings.policies,
+        default_resource=on.settings.resource,
+        shelf=on.store.policies,
+        admins=parts.admins,
+        metrics=on.metrics,
+        swapped=swapped,
+        unmet=unmet(on.settings),
+    )
+    task = asyncio.create_task(reloader.run(woken))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+@asynccontextmanager
 async def _connected(socket: Socket) -> AsyncGenerator[Socket, None]:
     """Have payloads come over Socket Mode; leaving waits for the answers that are owed."""
     try:
@@ -188,7 +222,7 @@ async def _connected(socket: Socket) -> AsyncGenerator[Socket, None]:
 
 @asynccontextmanager
 async def _serving(
-    on: Ground, parts: Parts, bolt: AsyncApp, health: "_Health", role: Role
+    on: Ground, parts: Parts, bolt: AsyncApp, health: Readiness, role: Role
 ) -> AsyncGenerator[str, None]:
     """Listen; leaving stops listening and waits for the answers that are owed."""
     settings = on.settings
@@ -223,67 +257,13 @@ async def _serving(
         await runner.cleanup()
 
 
-class _Health:
-    """What operators are told.
-
-    Args:
-        socket: None when payloads come over HTTP only.
-    """
-
-    def __init__(self, on: Ground, parts: Parts, socket: Socket | None, keys: KeyWatch) -> None:
-        self._on = on
-        self._keys = keys
-        self._parts = parts
-        self._socket = socket
-        self._channels = Kept(self._find_warnings, keep=REPORT_KEPT, now=on.clock.now)
-
-    async def report(self) -> Report:
-        """Return what is wrong, and what will be for some requests."""
-        problems: list[str] = []
-        try:
-            if await current_epoch(self._on.redis) != self._on.mark:
-                problems.append("Redis was wiped while this ran: nothing is granted any more")
-        except Unavailable:
-            problems.append("Redis does not answer")
-        if not self._on.clock.agrees() and not problems:
-            problems.append("the clocks of Redis and this machine disagree: nothing is granted")
-        if self._socket is not None and not await self._socket.client.is_connected():
-            problems.append("Socket Mode is not connected")
-        warnings = [*self._keys.problems, *await self._channels.get("")]
-        return Report(problems=problems, warnings=warnings)
-
-    async def _find_warnings(self, _: str) -> Sequence[str]:
-        """Return why cards of some bundles could not be posted."""
-        bundles = self._on.loaded.policy.bundles.values()
-        try:
-            found = [
-                await self._parts.directory.channel_problem(channel)
-                for channel in sorted({bundle.channel for bundle in bundles})
-            ]
-        except Unavailable as problem:
-            return [str(problem)]
-        return [problem for problem in found if problem]
-
-    async def metrics(self) -> tuple[bytes, str]:
-        """Return the page for a scrape."""
-        on, listings = self._on, self._on.store.listings
-        on.metrics.measure("jit_policy_info", 1, digest=on.loaded.policy.digest)
-        try:
-            on.metrics.measure("jit_grants_live", await listings.count_live())
-            on.metrics.measure("jit_requests_pending", await listings.count_pending())
-        except Unavailable:
-            on.metrics.measure("jit_grants_live", math.nan)
-            on.metrics.measure("jit_requests_pending", math.nan)
-        return on.metrics.render()
-
-
 async def serve_forever(settings: Settings, role: Role, *, embedded: Path | None) -> None:
-    """Run until SIGTERM or SIGINT; a second one ends at once.
+    """Run until SIGTERM or SIGINT; a second one ends at once. SIGHUP reads the policy files.
 
     Raises:
         Misconfigured: See `running`.
     """
-    stop = asyncio.Event()
+    stop, reload = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
 
     def asked_to_stop(number: signal.Signals) -> None:
@@ -292,9 +272,10 @@ async def serve_forever(settings: Settings, role: Role, *, embedded: Path | None
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked_to_stop, number)
+    loop.add_signal_handler(signal.SIGHUP, reload.set)
     stopping = asyncio.create_task(stop.wait())
     async with AsyncExitStack() as stack:
-        bot = running(settings, role, embedded=embedded)
+        bot = running(settings, role, embedded=embedded, reload=reload)
         starting = asyncio.create_task(stack.enter_async_context(bot))
         await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if not starting.done():

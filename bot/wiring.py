@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,21 +12,23 @@ from typing import Final
 import aiohttp
 from redis.asyncio import Redis
 
+from bot.admin_channel import AdminChannel
 from bot.config import OnCallSettings, Settings, missing_trackers
-from bot.core.errors import Misconfigured
+from bot.core.errors import Misconfigured, Unavailable
 from bot.core.identity import RequestId
 from bot.core.policy import Policy
 from bot.core.scopes import Tracker
 from bot.core.sources import Provider
 from bot.core.states import Timer
 from bot.http.clients import Clients
+from bot.in_force import Held, InForce, Refusal, Unmet, first_look, last_good
 from bot.keyring import Keyring, load_ring, make_key
 from bot.on_call.json_url import JsonUrl as OnCallUrl
 from bot.on_call.opsgenie import Opsgenie
 from bot.on_call.pagerduty import PagerDuty
 from bot.on_call.services import Services, unconfigured
 from bot.outbound import Outbound, open_outbound
-from bot.policy_files import Loaded, load_policies
+from bot.policy_files import Loaded
 from bot.slack.api import SlackApi
 from bot.slack.clicks import Clicks
 from bot.slack.directory import Home, SlackDirectory
@@ -42,6 +44,9 @@ from bot.trackers.jira import Jira
 from bot.trackers.json_url import JsonUrl
 from bot.usecases.background import Backgrounds
 from bot.usecases.desk import Desk, Stores
+from bot.usecases.emergencies import Emergencies
+from bot.usecases.facts import FactFinder
+from bot.usecases.forbidden import Forbidden
 from bot.usecases.gate import Gate
 from bot.usecases.ports import SHOW, OnCall, Queue, Tickets
 from bot.usecases.requests import Requests
@@ -93,7 +98,7 @@ class Ground:
     """
 
     settings: Settings
-    loaded: Loaded
+    held: Held
     keyring: Keyring
     clock: SystemClock
     metrics: PrometheusMetrics
@@ -104,6 +109,11 @@ class Ground:
     outbound: Outbound
     mark: str
 
+    @property
+    def loaded(self) -> Loaded:
+        """What the policy files in force say."""
+        return self.held.now.loaded
+
 
 @asynccontextmanager
 async def ground(settings: Settings, *, embedded: Path | None) -> AsyncGenerator[Ground, None]:
@@ -113,27 +123,30 @@ async def ground(settings: Settings, *, embedded: Path | None) -> AsyncGenerator
         Misconfigured: With everything that an operator must change.
         Unavailable: The store did not answer.
     """
-    loaded, keyring = _files(settings, embedded=embedded)
+    first, keyring = _files(settings, embedded=embedded)
     async with AsyncExitStack() as stack:
         url = settings.redis_url.reveal()
         if embedded is not None and not url:
             url = (await stack.enter_async_context(EmbeddedServer(embedded / "redis"))).url
         redis = _client(url)
         stack.push_async_callback(redis.aclose)
-        problems = await check_server(redis)
-        if problems:
-            raise Misconfigured(*problems)
+        await _check(redis, first)
         clock, metrics = SystemClock(), PrometheusMetrics()
+        store = RedisStore.on(redis, on_time=clock.follow)
+        if isinstance(first, Refusal):
+            first = await last_good(
+                store.policies, first, default_resource=settings.resource, unmet=unmet(settings)
+            )
         session = await stack.enter_async_context(aiohttp.ClientSession())
         outbound = await stack.enter_async_context(open_outbound(settings.allow_private))
         yield Ground(
             settings=settings,
-            loaded=loaded,
+            held=Held(first),
             keyring=keyring,
             clock=clock,
             metrics=metrics,
             redis=redis,
-            store=RedisStore.on(redis, on_time=clock.follow),
+            store=store,
             session=session,
             api=SlackApi(
                 settings.bot_token, base_url=settings.slack_api, session=session, metrics=metrics
@@ -143,29 +156,49 @@ async def ground(settings: Settings, *, embedded: Path | None) -> AsyncGenerator
         )
 
 
-def _files(settings: Settings, *, embedded: Path | None) -> tuple[Loaded, Keyring]:
-    """Return what the files say.
+def _files(settings: Settings, *, embedded: Path | None) -> tuple[InForce | Refusal, Keyring]:
+    """Return what the files say, or why those of the policy cannot come into force.
 
     Raises:
-        Misconfigured: With the problems of all of them.
+        Misconfigured: With the problems of all of them, as nothing works without a key.
     """
-    problems: list[str] = []
-    loaded = keyring = None
-    try:
-        loaded = load_policies(settings.policies, default_resource=settings.resource)
-        problems += missing_trackers(loaded.policy, settings.trackers)
-        problems += unconfigured(loaded.policy, settings.on_call.configured)
-    except Misconfigured as problem:
-        problems += problem.problems
+    first = first_look(settings.policies, default_resource=settings.resource, unmet=unmet(settings))
     try:
         if embedded is not None and not any(settings.keys.glob("*.pem")):
             make_key(settings.keys, name=f"{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}")
         keyring = load_ring(settings.keys)
     except Misconfigured as problem:
-        problems += problem.problems
-    if loaded is None or keyring is None or problems:
-        raise Misconfigured(*problems)
-    return loaded, keyring
+        known = first.problems if isinstance(first, Refusal) else ()
+        raise Misconfigured(*known, *problem.problems) from None
+    return first, keyring
+
+
+def unmet(settings: Settings) -> Unmet:
+    """Return what tells which settings a policy needs and does not find."""
+
+    def problems(policy: Policy) -> Sequence[str]:
+        trackers = missing_trackers(policy, settings.trackers)
+        return [*trackers, *unconfigured(policy, settings.on_call.configured)]
+
+    return problems
+
+
+async def _check(redis: Redis, first: InForce | Refusal) -> None:
+    """Return if the server will do.
+
+    Raises:
+        Misconfigured: It will not; or the policy files will not, and it does not answer either.
+        Unavailable: It did not answer.
+    """
+    known = first.problems if isinstance(first, Refusal) else ()
+    try:
+        problems = await check_server(redis)
+    except Unavailable:
+        if known:
+            raise Misconfigured(*known) from None
+        raise
+    if problems:
+        raise Misconfigured(*known, *problems)
 
 
 def _client(url: str) -> Redis:
@@ -181,6 +214,7 @@ class Parts:
 
     Attributes:
         after: What follows an acknowledgement.
+        admins: Where operators are told.
     """
 
     home: Home
@@ -191,6 +225,8 @@ class Parts:
     clients: Clients
     listeners: Listeners
     after: Tasks
+    admins: AdminChannel
+    forbidden: Forbidden
 
 
 def build(on: Ground, home: Home) -> Parts:
@@ -240,12 +276,15 @@ def build(on: Ground, home: Home) -> Parts:
         for queue in (Queue.SAFETY, Queue.MESSAGES, Queue.WATCHES)
     )
     backgrounds = Backgrounds(requests, gate, listings=store.listings, policy=policy)
+    facts = FactFinder(gate, ledger=store.ledger, listings=store.listings, tickets=tickets)
+    emergencies = Emergencies(desk, gate, ledger=store.ledger, facts=facts, policy=policy)
     clicks = Clicks(
         requests,
         api=on.api,
         messenger=messenger,
         receipts=store.receipts,
         backgrounds=backgrounds,
+        emergencies=emergencies,
     )
     return Parts(
         home=home,
@@ -259,8 +298,16 @@ def build(on: Ground, home: Home) -> Parts:
             once=store.once,
             clock=clock,
         ),
-        listeners=_front(on, requests, clicks, directory, after),
+        listeners=_front(on, requests, emergencies, clicks, directory, after),
         after=after,
+        admins=AdminChannel(on.api, directory, shelf=store.policies, once=store.once),
+        forbidden=Forbidden(
+            desk,
+            gate,
+            facts,
+            listings=store.listings,
+            policy=policy,
+        ),
     )
 
 
@@ -292,13 +339,18 @@ def _on_call(outbound: Outbound, given: OnCallSettings) -> OnCall:
 
 
 def _front(
-    on: Ground, requests: Requests, clicks: Clicks, directory: SlackDirectory, after: Tasks
+    on: Ground,
+    requests: Requests,
+    emergencies: Emergencies,
+    clicks: Clicks,
+    directory: SlackDirectory,
+    after: Tasks,
 ) -> Listeners:
     """Return what everything that Slack sends comes to."""
     return Listeners(
-        commands=Commands(requests, api=on.api),
+        commands=Commands(requests, emergencies, api=on.api),
         clicks=clicks,
-        submissions=Submissions(requests),
+        submissions=Submissions(requests, emergencies),
         api=on.api,
         directory=directory,
         metrics=on.metrics,

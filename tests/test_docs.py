@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from bot.cli import main
-from bot.core.states import GRANT_NEXT, REQUEST_NEXT, TIMERS
+from bot.core.states import GRANT_NEXT, REQUEST_NEXT, REVIEW_NEXT, TIMERS
 from bot.core.states import is_terminal as over
 
 ROOT = Path(__file__).parents[1]
@@ -37,7 +37,8 @@ def timers():
 
 
 def test_the_lifecycle_page_is_drawn_from_the_tables():
-    drawn = [diagram("Requests", REQUEST_NEXT), diagram("Grants", GRANT_NEXT), timers()]
+    drawn = [diagram("Requests", REQUEST_NEXT), diagram("Grants", GRANT_NEXT)]
+    drawn += [diagram("Reviews", REVIEW_NEXT), timers()]
     page = LIFECYCLE.read_text("utf-8")
     for part in drawn:
         assert part in page, f"docs/lifecycle.md must hold:\n\n{part}"
@@ -48,7 +49,11 @@ def test_every_command_that_the_readme_and_docs_show_exists():
     for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
         text = page.read_text("utf-8")
         shown |= set(
-            re.findall(r"(?<![/\w])jit ((?:serve|demo|keys|clients|manifest)(?: \w+)?)", text)
+            re.findall(
+                r"(?<![/\w])jit "
+                r"((?:serve|demo|keys|clients|manifest|policy|request|log)(?: [a-z]+)?)",
+                text,
+            )
         )
     context = click.Context(main)
     for words in shown:

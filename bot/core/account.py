@@ -40,6 +40,19 @@ class DenialMark:
 
 
 @dataclass(frozen=True, slots=True)
+class GlassMark:
+    """A break-glass grant that nobody has signed off.
+
+    Attributes:
+        until: When its review is overdue.
+    """
+
+    request: RequestId
+    bundle: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     """What is counted under one name."""
 
@@ -48,6 +61,7 @@ class Account:
     live: frozenset[RequestId] = frozenset()
     denials: tuple[DenialMark, ...] = ()
     version: int = 0
+    broken: tuple[GlassMark, ...] = ()
 
 
 def account_of_person(who: Actor) -> str:
@@ -117,6 +131,40 @@ def with_denial(account: Account, bundle: str, *, at: datetime) -> Account:
     others = tuple(mark for mark in account.denials if mark.bundle != bundle)
     denials = (*others, DenialMark(bundle, at))
     return replace(account, denials=denials, version=account.version + 1)
+
+
+def with_glass(account: Account, mark: GlassMark, *, at: datetime, cap: int) -> Account:
+    """Return the person's account after they have broken the glass.
+
+    Raises:
+        NotAllowed: They may not; see `not_barred`.
+    """
+    not_barred(account, at=at, cap=cap)
+    return replace(account, broken=(*account.broken, mark), version=account.version + 1)
+
+
+def not_barred(account: Account, *, at: datetime, cap: int) -> None:
+    """Return if the person may break the glass as far as their reviews are concerned.
+
+    Raises:
+        NotAllowed: `cap` of their break-glass grants wait for review, or the review of one is
+            overdue.
+    """
+    overdue = [mark for mark in account.broken if at >= mark.until]
+    if not overdue and len(account.broken) < cap:
+        return
+    mark = (*overdue, *account.broken)[0]
+    is_ = "the review is overdue" if overdue else "it is not signed off"
+    raise NotAllowed(
+        f"you have broken the glass of {mark.bundle} before ({mark.request}), and {is_}",
+        hint="a reviewer must sign it off first; meanwhile ask with /jit request",
+    )
+
+
+def without_glass(account: Account, request: RequestId) -> Account:
+    """Return the person's account after somebody has signed that break-glass grant off."""
+    broken = tuple(mark for mark in account.broken if mark.request != request)
+    return replace(account, broken=broken, version=account.version + 1)
 
 
 def with_grant(account: Account, bundle: str, request: RequestId, *, cap: int) -> Account:

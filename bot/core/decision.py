@@ -179,22 +179,35 @@ def asked_anew(asked: Requested, bundle: Bundle, *, duration: timedelta) -> Ask:
     )
 
 
-def why_no_more(asked: Requested, policy: Policy, facts: Facts) -> str | None:
-    """Return why today's `policy` would not have this granted; None if it would.
+def decided_again(asked: Requested, policy: Policy, facts: Facts) -> Decision:
+    """Return what today's `policy` says to `asked`; also no where its bundle is not what it was.
 
     Args:
         facts: Of the requester.
     """
     bundle = policy.bundles.get(asked.bundle)
     if bundle is None:
-        return f"there is no {asked.bundle} any more"
+        return _no(policy, f"there is no {asked.bundle} any more")
     if (bundle.resource, bundle.delivery) != (asked.resource, asked.delivery):
-        return f"{asked.bundle} is not what it was"
+        return _no(policy, f"{asked.bundle} is not what it was")
     try:
         ask = asked_anew(asked, bundle, duration=asked.duration)
     except Invalid as problem:
-        return str(problem)
-    decision = decide_ask(ask, policy, facts)
+        return _no(policy, str(problem))
+    return decide_ask(ask, policy, facts)
+
+
+def _no(policy: Policy, why: str) -> Reject:
+    return Reject(rule="", reasons=(why,), digest=policy.digest)
+
+
+def why_no_more(asked: Requested, policy: Policy, facts: Facts) -> str | None:
+    """Return why today's `policy` would not have this granted; None if it would.
+
+    Args:
+        facts: Of the requester.
+    """
+    decision = decided_again(asked, policy, facts)
     if isinstance(decision, Reject):
         return "; ".join(decision.reasons)
     if isinstance(decision, NeedApproval) and not _same_voters(decision.chain, asked):

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias, TypedDict
 
+from bot.core.emergency import Emergency
 from bot.core.identity import Actor, GrantId, RequestId
-from bot.core.policy import Stage
+from bot.core.known import Known, Members
+from bot.core.policy import Group, Stage, groups_in
 from bot.core.scopes import Delivery, Risk, ScopeText
 from bot.core.tickets import SeenTicket
 
@@ -68,6 +70,10 @@ class Requested(Fact):
         left_out: Scopes of the bundle that the requester did without.
         extends: The request whose grant this one would prolong.
         seen: What the tracker said of the ticket; None where no tracker was asked.
+        emergency: Set if and only if it is break-glass.
+        has_glass: Whether the bundle could be had by break-glass, too.
+        known: What was decided on besides; None in records from before it was kept.
+        members: Who was in the groups that have, or could come to have, a say in the chain.
     """
 
     bundle: str
@@ -94,6 +100,16 @@ class Requested(Fact):
     cool_down: timedelta | None = None
     longest_in_all: timedelta | None = None
     seen: SeenTicket | None = None
+    emergency: Emergency | None = None
+    has_glass: bool = False
+    known: Known | None = None
+    members: tuple[Members, ...] = ()
+
+    @property
+    def voices(self) -> tuple[Group, ...]:
+        """Every group that has, or can come to have, a say in it by the chain or in the review."""
+        besides = self.emergency.groups if self.emergency is not None else ()
+        return (*groups_in(self.stages), *besides)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +190,11 @@ class Approved(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GlassBroken(Fact):
+    """The requester broke the glass: nobody was asked, and somebody else must review it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Denied(Fact):
     """An approver, or policy, said no; one no is enough."""
 
@@ -251,6 +272,30 @@ class Revealed(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewReminded(Fact):
+    """Those who may review a break-glass grant were reminded."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewOverdue(Fact):
+    """Nobody signed a break-glass grant off in time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Concerned(Fact):
+    """A reviewer raised a concern; the review stays open."""
+
+    comment: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reviewed(Fact):
+    """A reviewer signed a break-glass grant off."""
+
+    comment: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Refused(Fact):
     """Somebody tried what they may not do."""
 
@@ -268,6 +313,7 @@ Event: TypeAlias = (
     | Reminded
     | Escalated
     | Approved
+    | GlassBroken
     | Denied
     | Cancelled
     | Lapsed
@@ -280,6 +326,10 @@ Event: TypeAlias = (
     | Ended
     | Revoked
     | Revealed
+    | ReviewReminded
+    | ReviewOverdue
+    | Concerned
+    | Reviewed
     | Refused
 )
 
@@ -294,6 +344,7 @@ WIRE: Final[Mapping[type[Event], str]] = {
     Reminded: "request.reminded",
     Escalated: "request.escalated",
     Approved: "request.approved",
+    GlassBroken: "request.glass_broken",
     Denied: "request.denied",
     Cancelled: "request.cancelled",
     Lapsed: "request.lapsed",
@@ -306,5 +357,9 @@ WIRE: Final[Mapping[type[Event], str]] = {
     Ended: "grant.ended",
     Revoked: "grant.revoked",
     Revealed: "grant.revealed",
+    ReviewReminded: "review.reminded",
+    ReviewOverdue: "review.overdue",
+    Concerned: "review.concern_raised",
+    Reviewed: "review.signed_off",
     Refused: "move.refused",
 }

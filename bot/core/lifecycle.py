@@ -21,6 +21,7 @@ from bot.core.moves import (
     Move,
     PendingMove,
     Reveal,
+    ReviewMove,
     Revoke,
     Scrub,
     Warn,
@@ -28,6 +29,7 @@ from bot.core.moves import (
 from bot.core.pending import closed_by, granting, is_settled, settling, still_open
 from bot.core.permission import Circumstances, why_not
 from bot.core.request import Request, evolve
+from bot.core.reviewing import is_reviewed, reviewing, still_reviewable
 from bot.core.states import GrantState
 from bot.core.texts import reason_of
 
@@ -36,18 +38,24 @@ _CLOSING: Final = (End, EndWithTicket, Revoke, Scrub)
 
 
 def opened(
-    asked: e.Requested, *, settled: type[e.Approved | e.Denied] | None, case: Circumstances
+    asked: e.Requested,
+    *,
+    settled: type[e.Approved | e.Denied | e.GlassBroken] | None,
+    case: Circumstances,
 ) -> tuple[e.Event, ...]:
     """Return the facts of a new request.
 
     Args:
-        settled: What policy decided at once; None when people decide.
+        settled: What was decided at once; None when people decide.
     """
     common: e.Common = {"request": asked.request, "at": asked.at, "by": BOT}
     if settled is e.Denied:
         return (asked, e.Denied(**common, reason="; ".join(asked.reasons)))
     if settled is e.Approved:
         return (asked, e.Approved(**common), *granting(asked, by=BOT, case=case))
+    if settled is e.GlassBroken:
+        broken = e.GlassBroken(request=asked.request, at=asked.at, by=asked.by)
+        return (asked, broken, *granting(asked, by=asked.by, case=case))
     return (asked,)
 
 
@@ -64,6 +72,10 @@ def decide(request: Request, move: Move, *, by: Actor, case: Circumstances) -> t
         if is_settled(request, move, by):
             return ()
         still_open(request, move, case.now)
+    elif isinstance(move, ReviewMove):
+        if is_reviewed(request.review, move, by):
+            return ()
+        still_reviewable(request, move, case.now)
     else:
         if _is_done(request.grant, move, by):
             return ()
@@ -71,13 +83,17 @@ def decide(request: Request, move: Move, *, by: Actor, case: Circumstances) -> t
     forbidden = why_not(request, move, by=by, case=case)
     if forbidden is not None:
         raise NotAllowed(forbidden)
-    facts = (
-        settling(request, move, by=by, case=case)
-        if isinstance(move, PendingMove)
-        else (_fact(request, move, by=by, case=case),)
-    )
+    facts = _facts(request, move, by=by, case=case)
     reduce(evolve, facts, request)
     return facts
+
+
+def _facts(request: Request, move: Move, *, by: Actor, case: Circumstances) -> tuple[e.Event, ...]:
+    if isinstance(move, PendingMove):
+        return settling(request, move, by=by, case=case)
+    if isinstance(move, ReviewMove):
+        return reviewing(request, move, by=by, case=case)
+    return (_fact(request, move, by=by, case=case),)
 
 
 def _is_done(grant: Grant | None, move: GrantMove, by: Actor) -> bool:

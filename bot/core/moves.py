@@ -122,10 +122,37 @@ class EndWithTicket:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class SignOff:
+    """Find that the glass was broken for good reason."""
+
+    comment: str
+
+
+@dataclass(frozen=True, slots=True)
+class RaiseConcern:
+    """Doubt that the glass was broken for good reason; `ends` ends the grant as well."""
+
+    comment: str
+    ends: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RemindReview:
+    """Remind those who may review."""
+
+
+@dataclass(frozen=True, slots=True)
+class MarkOverdue:
+    """Nobody reviewed in time."""
+
+
 # On a request that is still to be decided.
 PendingMove: TypeAlias = (
     Approve | Narrow | Question | Answer | Deny | Cancel | Lapse | Remind | Escalate
 )
 # On a grant.
 GrantMove: TypeAlias = Deliver | Scrub | Reveal | Warn | Extend | End | Revoke | EndWithTicket
-Move: TypeAlias = PendingMove | GrantMove
+# On the review of a break-glass grant.
+ReviewMove: TypeAlias = SignOff | RaiseConcern | RemindReview | MarkOverdue
+Move: TypeAlias = PendingMove | GrantMove | ReviewMove

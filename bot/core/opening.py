@@ -1,14 +1,20 @@
 """From what policy says to an ask, to the first facts of a request."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Final
 
 from bot.core import events as e
-from bot.core.decision import Allow, Ask, Decision, NeedApproval, Reject
+from bot.core.decision import Allow, Ask, Decision, Facts, NeedApproval, Reject
 from bot.core.identity import RequestId
+from bot.core.known import Known, Members
 from bot.core.policy import Group, Stage
 from bot.core.request import Request
 from bot.core.tickets import SeenTicket
+
+# Of a larger group so many are kept by their ids: the record is read at every click.
+MEMBERS_KEPT: Final = 200
 
 
 def requested(
@@ -19,12 +25,16 @@ def requested(
     now: datetime,
     prolongs: Request | None,
     seen: SeenTicket | None = None,
+    known: Known | None = None,
+    members: Mapping[str, frozenset[str] | None] | None = None,
 ) -> e.Requested:
     """Return the ask as it is kept, with the decision.
 
     Args:
         prolongs: The request whose grant is to go on; None for a grant of its own.
         seen: What the tracker said of the ticket.
+        known: What was decided on besides.
+        members: Slack user ids of the groups with a say; None for a group that cannot be read.
     """
     bundle = ask.bundle
     chain = decision.chain if isinstance(decision, NeedApproval) else None
@@ -57,6 +67,9 @@ def requested(
         cool_down=bundle.limits.cool_down,
         longest_in_all=bundle.prolonging.total,
         seen=seen,
+        has_glass=bundle.glass is not None,
+        known=known,
+        members=tuple(_kept(name, users) for name, users in sorted((members or {}).items())),
     )
 
 
@@ -79,6 +92,27 @@ def _groups_for(user: str, groups: tuple[Group, ...]) -> tuple[Group, ...]:
         )
         for group in groups
     )
+
+
+def known_of(facts: Facts, *, looked_up: Iterable[str]) -> Known:
+    """Return `facts` as they are kept.
+
+    Args:
+        looked_up: Names of the groups that were looked at.
+    """
+    return Known(
+        groups=tuple(sorted(facts.groups)),
+        looked_up=tuple(sorted(looked_up)),
+        active_grants=facts.active_grants,
+        requests_today=facts.requests_today,
+        auto_today=facts.auto_today,
+    )
+
+
+def _kept(group: str, users: frozenset[str] | None) -> Members:
+    if users is None:
+        return Members(group=group)
+    return Members(group=group, people=tuple(sorted(users)[:MEMBERS_KEPT]), count=len(users))
 
 
 def _deadline(now: datetime, patience: timedelta, prolongs: Request | None) -> datetime:

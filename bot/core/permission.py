@@ -18,17 +18,20 @@ from bot.core.moves import (
     Escalate,
     Extend,
     Lapse,
+    MarkOverdue,
     Move,
     Narrow,
     Question,
+    RaiseConcern,
     Remind,
+    RemindReview,
     Reveal,
     Revoke,
     Scrub,
+    SignOff,
     Warn,
 )
 from bot.core.places import open_places
-from bot.core.policy import groups_in
 from bot.core.request import Request
 
 
@@ -79,10 +82,16 @@ def _fills_a_place(request: Request, _: Actor, case: Circumstances) -> bool:
 
 def _may_end(request: Request, by: Actor, case: Circumstances) -> bool:
     asked = request.asked
-    named = {group.name for group in groups_in(asked.stages)}
+    named = {group.name for group in asked.voices}
     if by.kind is Kind.MACHINE:
         return asked.resource in case.resources
-    return by == request.requester or bool(case.groups & {*named, asked.owner})
+    return by in (BOT, request.requester) or bool(case.groups & {*named, asked.owner})
+
+
+def _reviews(request: Request, _: Actor, case: Circumstances) -> bool:
+    emergency = request.asked.emergency
+    named = emergency.review_by if emergency is not None else ()
+    return any(group.name in case.groups for group in named)
 
 
 _ONLY_BOT: Final = (_is_the_bot, "only the bot does this")
@@ -104,6 +113,11 @@ _APPROVING: Final = (
     (_fills_a_place, "there are enough approvals from your groups; others must approve now"),
 )
 
+_REVIEWING: Final = (
+    (_is_somebody_else, "you cannot review your own break-glass"),
+    (_reviews, "you are not one of those who review this"),
+)
+
 # Who may move what: every guard must hold; the text is what the person reads otherwise.
 MAY: Final[Mapping[type[Move], tuple[tuple[Guard, str], ...]]] = {
     Approve: _APPROVING,
@@ -123,6 +137,10 @@ MAY: Final[Mapping[type[Move], tuple[tuple[Guard, str], ...]]] = {
     End: (_ONLY_BOT,),
     EndWithTicket: (_ONLY_BOT,),
     Revoke: ((_may_end, "only the requester, an approver or the bundle's owner can end this"),),
+    SignOff: _REVIEWING,
+    RaiseConcern: _REVIEWING,
+    RemindReview: (_ONLY_BOT,),
+    MarkOverdue: (_ONLY_BOT,),
 }
 
 

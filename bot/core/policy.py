@@ -222,6 +222,8 @@ class Verdict(StrEnum):
     AUTO_APPROVE = "auto_approve"
     REQUIRE = "require"
     DENY = "deny"
+    BREAK_GLASS = "break_glass"
+    """No policy file says it of a rule; see `emergency.in_emergency`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,6 +257,7 @@ class Guardrail:
 
     Attributes:
         requesters, during, when: As those of a rule.
+        even_break_glass: Whether it holds in an emergency, too.
     """
 
     id: str
@@ -265,6 +268,7 @@ class Guardrail:
     deny: bool = False
     max_duration: timedelta | None = None
     min_approvals: int = 0
+    even_break_glass: bool = False
     note: str = ""
     where: str = ""
 

@@ -10,6 +10,7 @@ from bot.core.grant import Close, Grant, evolve_grant, grant_timers
 from bot.core.identity import Actor, RequestId, fingerprint
 from bot.core.places import Place, open_places, places_of, voters
 from bot.core.policy import Stage
+from bot.core.review import REVIEW_FACTS, Review, evolve_review, review_begun, review_timers
 from bot.core.scopes import Delivery
 from bot.core.states import (
     NOTES,
@@ -55,6 +56,7 @@ class Request:
         stage_began: When it began; None for the first, which began with the request.
         reminded, escalated: How many of its reminders and escalations have happened.
         close: How the request was settled; None while it is pending.
+        review: What is owed because the glass was broken; None where it was not.
         version: Facts applied so far (notes do not count): the store's compare-and-set token.
     """
 
@@ -68,6 +70,7 @@ class Request:
     questions: tuple[Query, ...] = ()
     close: Close | None = None
     grant: Grant | None = None
+    review: Review | None = None
     version: int = 1
 
     @property
@@ -118,7 +121,8 @@ class Request:
     @property
     def is_over(self) -> bool:
         """Whether nothing can follow but notes."""
-        return is_terminal(self.state) and (self.grant is None or is_terminal(self.grant.state))
+        parts = [part.state for part in (self.grant, self.review) if part is not None]
+        return is_terminal(self.state) and all(map(is_terminal, parts))
 
     def votes_in(self, stage: int) -> tuple[Actor, ...]:
         """Return who said yes in `stage`, first first."""
@@ -142,6 +146,8 @@ def evolve(request: Request, event: e.Event) -> Request:
     if type(event) in NOTES:
         return request
     version = request.version + 1
+    if type(event) in REVIEW_FACTS:
+        return replace(request, review=evolve_review(request.review, event), version=version)
     if type(event) not in _REQUEST_FACTS:
         return replace(request, grant=evolve_grant(request.grant, event), version=version)
     moved = replace(request, state=request_after(request.state, type(event)), version=version)
@@ -164,7 +170,14 @@ def evolve(request: Request, event: e.Event) -> Request:
         case e.Denied(at=at, by=by, reason=reason):
             return replace(moved, close=Close(at=at, by=by, reason=reason))
         case _:
-            return replace(moved, close=Close(at=event.at, by=event.by))
+            close = Close(at=event.at, by=event.by)
+            return replace(moved, close=close, review=_review_of(request.asked, event))
+
+
+def _review_of(asked: e.Requested, event: e.Event) -> Review | None:
+    if not isinstance(event, e.GlassBroken) or asked.emergency is None:
+        return None
+    return review_begun(asked.emergency, at=event.at)
 
 
 def _narrowed(asked: e.Requested, event: e.Narrowed) -> e.Requested:
@@ -188,7 +201,7 @@ def replay(history: Iterable[e.Event]) -> Request:
 
 
 def timers(request: Request) -> dict[Timer, datetime]:
-    """Return when the clock must act on `request` or its grant next, by timer.
+    """Return when the clock must act on `request`, its grant or its review next, by timer.
 
     WATCH is when the ticket is looked at for the first time; after that whoever looks puts the
     next look off, as nothing has happened.
@@ -201,7 +214,7 @@ def timers(request: Request) -> dict[Timer, datetime]:
     grant, seen = request.working_grant, request.asked.seen
     if grant is not None and seen is not None and seen.watched is not None:
         due[Timer.WATCH] = grant.token.issued_at + seen.watched
-    return due
+    return {**due, **review_timers(request.review)} if request.review is not None else due
 
 
 def _stage_timers(request: Request) -> dict[Timer, datetime]:

@@ -112,6 +112,29 @@ class Prolonging:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Glass:
+    """How a bundle can be had in an emergency: at once, and reviewed afterwards.
+
+    Attributes:
+        who: Names of the groups whose members may break it.
+        max_duration: The most that they get.
+        reason_min: Characters that their reason must have.
+        notify: Channels that are told at once, "#name" or id.
+        review_by: Names of the groups of which somebody else must sign it off.
+        review_within: How soon.
+        unreviewed: How many such grants of one person may wait for that at once.
+    """
+
+    who: tuple[str, ...]
+    max_duration: timedelta
+    reason_min: int
+    notify: tuple[str, ...]
+    review_by: tuple[str, ...]
+    review_within: timedelta
+    unreviewed: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Bundle:
     """A fixed set of scopes, with limits that no rule can widen.
 
@@ -120,6 +143,7 @@ class Bundle:
         owner: The group that answers for this bundle, and may revoke its grants.
         reason_min: Characters that a reason must have.
         channel: "#name" or id of the channel that its cards go to.
+        glass: What is broken in an emergency; None where nothing can be.
     """
 
     name: str
@@ -140,6 +164,7 @@ class Bundle:
     limits: Limits = field(default_factory=Limits)
     prolonging: Prolonging = field(default_factory=Prolonging)
     delivery: Delivery = Delivery.MESSAGE
+    glass: Glass | None = None
 
     @property
     def scope_names(self) -> tuple[str, ...]:

@@ -32,8 +32,16 @@ class GrantState(StrEnum):
     REVOKED = "revoked"
 
 
+class ReviewState(StrEnum):
+    """Where the review of a break-glass grant is in its life."""
+
+    DUE = "due"
+    OVERDUE = "overdue"
+    DONE = "done"
+
+
 class Timer(StrEnum):
-    """What the clock does to a request or its grant."""
+    """What the clock does to a request, its grant or its review."""
 
     LAPSE = "lapse"
     REMIND = "remind"
@@ -42,6 +50,8 @@ class Timer(StrEnum):
     SCRUB = "scrub"
     END = "end"
     WATCH = "watch"
+    REVIEW_REMIND = "review_remind"
+    REVIEW_OVERDUE = "review_overdue"
 
 
 REQUEST_NEXT: Final[Mapping[RequestState, Mapping[type[e.Event], RequestState]]] = {
@@ -54,6 +64,7 @@ REQUEST_NEXT: Final[Mapping[RequestState, Mapping[type[e.Event], RequestState]]]
         e.Reminded: RequestState.PENDING,
         e.Escalated: RequestState.PENDING,
         e.Approved: RequestState.APPROVED,
+        e.GlassBroken: RequestState.APPROVED,
         e.Denied: RequestState.DENIED,
         e.Cancelled: RequestState.CANCELLED,
         e.Lapsed: RequestState.EXPIRED,
@@ -87,14 +98,30 @@ GRANT_NEXT: Final[Mapping[GrantState, Mapping[type[e.Event], GrantState]]] = {
     GrantState.REVOKED: {},
 }
 
+# A concern leaves the review open: what lifts the bar is that somebody signs it off.
+REVIEW_NEXT: Final[Mapping[ReviewState, Mapping[type[e.Event], ReviewState]]] = {
+    ReviewState.DUE: {
+        e.Concerned: ReviewState.DUE,
+        e.ReviewReminded: ReviewState.DUE,
+        e.ReviewOverdue: ReviewState.OVERDUE,
+        e.Reviewed: ReviewState.DONE,
+    },
+    ReviewState.OVERDUE: {
+        e.Concerned: ReviewState.OVERDUE,
+        e.Reviewed: ReviewState.DONE,
+    },
+    ReviewState.DONE: {},
+}
+
 # Facts that change no state and are allowed in every one.
 NOTES: Final[frozenset[type[e.Event]]] = frozenset({e.Refused, e.Revealed})
 
 # Which timers a state owns; entering a state without one of them stops it.
-TIMERS: Final[Mapping[RequestState | GrantState, frozenset[Timer]]] = {
+TIMERS: Final[Mapping[RequestState | GrantState | ReviewState, frozenset[Timer]]] = {
     RequestState.PENDING: frozenset({Timer.LAPSE, Timer.REMIND, Timer.ESCALATE}),
     GrantState.LIVE: frozenset({Timer.WARN, Timer.SCRUB, Timer.END, Timer.WATCH}),
     GrantState.EXPIRING: frozenset({Timer.SCRUB, Timer.END, Timer.WATCH}),
+    ReviewState.DUE: frozenset({Timer.REVIEW_REMIND, Timer.REVIEW_OVERDUE}),
 }
 
 # The grants that a token may be used under.
@@ -108,10 +135,16 @@ WARN_AT_MOST: Final = timedelta(minutes=10)
 WARN_SHARE: Final = 5
 
 
-def is_terminal(state: RequestState | GrantState) -> bool:
+# Reviewers are reminded when so small a part of their time is left.
+REVIEW_REMIND_SHARE: Final = 4
+
+
+def is_terminal(state: RequestState | GrantState | ReviewState) -> bool:
     """Return whether nothing can follow `state`."""
     if isinstance(state, RequestState):
         return not REQUEST_NEXT[state]
+    if isinstance(state, ReviewState):
+        return not REVIEW_NEXT[state]
     return not GRANT_NEXT[state]
 
 
@@ -136,6 +169,18 @@ def grant_after(state: GrantState, event: type[e.Event]) -> GrantState:
     following = GRANT_NEXT[state].get(event)
     if following is None:
         raise WrongState(f"this grant is {state}; it cannot be {event.__name__.lower()} now")
+    return following
+
+
+def review_after(state: ReviewState, event: type[e.Event]) -> ReviewState:
+    """Return the state that follows.
+
+    Raises:
+        WrongState: The table has no such move.
+    """
+    following = REVIEW_NEXT[state].get(event)
+    if following is None:
+        raise WrongState(f"this review is {state}; it cannot be {event.__name__.lower()} now")
     return following
 
 

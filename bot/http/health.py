@@ -21,10 +21,12 @@ class Report:
         problems: Why this process cannot work; a balancer should send nothing here.
         warnings: What will be refused until somebody mends it, such as a channel that the bot is
             not in; the rest works.
+        policy: Digest of the policy in force.
     """
 
     problems: Sequence[str] = ()
     warnings: Sequence[str] = ()
+    policy: str = ""
 
 
 class Health:
@@ -51,7 +53,11 @@ class Health:
         except TimeoutError:
             late = f"the checks did not end within {READY_WITHIN_S:.0f} seconds"
             report = Report(problems=[late])
-        told = {"problems": list(report.problems), "warnings": list(report.warnings)}
+        told = {
+            "problems": list(report.problems),
+            "warnings": list(report.warnings),
+            "policy": report.policy,
+        }
         if report.problems:
             return answer({"status": "not ready", **told}, status=503)
         return answer({"status": "ready", **told})

@@ -9,7 +9,16 @@ from zoneinfo import ZoneInfo
 from bot.core import policy as core
 from bot.core.client import Client, Resource
 from bot.core.conditions import compile_condition
-from bot.core.scopes import Bundle, Delivery, Limits, Prolonging, Risk, ScopeText, TicketRule
+from bot.core.scopes import (
+    Bundle,
+    Delivery,
+    Glass,
+    Limits,
+    Prolonging,
+    Risk,
+    ScopeText,
+    TicketRule,
+)
 from bot.core.sources import Manager, Rota
 from bot.core.windows import Window
 from bot.policy_files import documents, group_documents
@@ -183,6 +192,21 @@ def _bundle(
         ),
         prolonging=_prolonging(model.extend),
         delivery=model.delivery or _delivery(model.risk),
+        glass=_glass(model.break_glass),
+    )
+
+
+def _glass(model: documents.BreakGlass | None) -> Glass | None:
+    if model is None:
+        return None
+    return Glass(
+        who=tuple(model.who),
+        max_duration=model.max_duration,
+        reason_min=model.reason_min,
+        notify=tuple(model.notify),
+        review_by=tuple(model.review_by),
+        review_within=model.review_within,
+        unreviewed=model.unreviewed,
     )
 
 
@@ -257,6 +281,7 @@ def _guardrail(entry: Entry[documents.Guardrail], windows: Mapping[str, Window])
         deny=model.deny,
         max_duration=model.max_duration,
         min_approvals=model.min_approvals or 0,
+        even_break_glass=model.even_break_glass,
         note=model.note,
         where=entry.where,
     )

@@ -11,20 +11,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 from pydantic import BeforeValidator, Field, ValidationError
 
 from bot.core.policy import Policy
 from bot.policy_files.documents import Model
 from bot.policy_files.explain import problems_of
-from bot.policy_files.kinds import Channel, Decision, Length, Name, Scope, UserId, Version
-from bot.policy_files.load import WrongFiles, read_file, yaml_files
+from bot.policy_files.folder import Folder, read_folder
+from bot.policy_files.kinds import Channel, Length, Name, Names, Outcome, Scope, UserId, Version
+from bot.policy_files.load import WrongFiles
 from bot.policy_files.positions import Source
 from bot.policy_files.problems import Path as At
 from bot.policy_files.problems import Problem, quoted, shown, suggestion
-
-FOLDER: Final = "tests"
 
 
 def _time(value: object) -> datetime:
@@ -45,8 +44,6 @@ Number = Annotated[int, Field(ge=0)]
 class Given(Model):
     """Who asks for what, and how things stand."""
 
-    LATER = frozenset({"break_glass"})
-
     user: UserId = "U0SOMEBODY"
     groups: list[Name] = Field(default_factory=list)
     bundle: Name
@@ -55,6 +52,7 @@ class Given(Model):
     reason: str = "a reason that is long enough for every bundle"
     ticket: str | None = None
     as_of: AsOf | None = None
+    break_glass: bool = False
     active_grants: Number = 0
     requests_today: Number = 0
     auto_today: Number = 0
@@ -64,14 +62,15 @@ class Given(Model):
 class Expect(Model):
     """What must come of it; what is left out is not looked at."""
 
-    LATER = frozenset({"at_least", "review_by"})
+    LATER = frozenset({"at_least"})
 
-    outcome: Decision
+    outcome: Outcome
     rule: Name | None = None
     guardrail: Name | None = None
     chain: Name | None = None
     approvals: Number | None = None
     channel: Channel | None = None
+    review_by: Names | None = None
     because: str | None = None
 
 
@@ -116,9 +115,12 @@ def load_cases(folder: Path, policy: Policy) -> tuple[Case, ...]:
     Raises:
         WrongFiles: With everything that is wrong in any of the files.
     """
-    tests = folder / FOLDER
-    paths = yaml_files(tests) if tests.is_dir() else []
-    sources = [read_file(path, folder) for path in paths]
+    return cases_in(read_folder(folder), policy)
+
+
+def cases_in(folder: Folder, policy: Policy) -> tuple[Case, ...]:
+    """Return the cases of a folder that was read; see `load_cases`."""
+    sources = folder.sources(of_tests=True)
     cases: list[Case] = []
     problems = [problem for source in sources for problem in source.problems]
     for source in sources:
@@ -170,6 +172,10 @@ def _unknown(case: Case, policy: Policy) -> Iterator[Problem]:
         ),
         (("expect", "rule"), "rule or guardrail", expect.rule, rules | rails),
         (("expect", "guardrail"), "guardrail", expect.guardrail, rails),
+        *(
+            (("expect", "review_by", place), "group", name, policy.groups)
+            for place, name in enumerate(expect.review_by or ())
+        ),
     ]
     for part, kind, name, known in named:
         if name is not None and name not in known:

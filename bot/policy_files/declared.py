@@ -80,6 +80,7 @@ class Declared:
 
     Attributes:
         names: Every name, also of entries that are not right.
+        admin_channel: "" where no file names one.
     """
 
     defaults: tuple[Entry[Defaults], ...]
@@ -92,12 +93,15 @@ class Declared:
     clients: tuple[Entry[Client], ...]
     resources: tuple[Entry[Resource], ...]
     namings: tuple[Naming, ...]
+    admin_channel: str = ""
 
     def names(self, section: str) -> frozenset[str]:
         """Return every name in `section`, also of entries that are not right."""
         return frozenset(naming.name for naming in self.namings if naming.section == section)
 
 
+# What stands for itself, once over all files.
+_ALONE: Final = ("defaults", "admin_channel")
 _LISTS: Final = ("rules", "guardrails")  # the order of these counts, so they are no mappings
 _MAPPINGS: Final = ("groups", "windows", "chains", "bundles", "clients", "resources")
 
@@ -116,6 +120,7 @@ def declare(sources: Sequence[Source]) -> tuple[Declared, tuple[Problem, ...]]:
         clients=read.entries("clients", Client),
         resources=read.entries("resources", Resource),
         namings=tuple(naming for source in sources for naming in _namings(source)),
+        admin_channel=read.admin_channel,
     )
     return declared, tuple(read.problems)
 
@@ -126,8 +131,9 @@ class _Reader:
     def __init__(self, sources: Sequence[Source]) -> None:
         self._sources = sources
         self.problems: list[Problem] = []
-        for source in sources:
-            self._validated(Document, source.content, source, ())
+        documents = [self._validated(Document, each.content, each, ()) for each in sources]
+        named = [each.admin_channel for each in documents if each is not None]
+        self.admin_channel = next((channel for channel in named if channel), "")
 
     def entries(self, section: str, model: type[M]) -> tuple[Entry[M], ...]:
         found = []
@@ -161,7 +167,7 @@ def _items(source: Source, section: str) -> Iterator[tuple[str, Path, object]]:
 
 
 def _namings(source: Source) -> Iterator[Naming]:
-    for section in ("defaults", *_MAPPINGS, *_LISTS):
+    for section in (*_ALONE, *_MAPPINGS, *_LISTS):
         for name, path, _ in _items(source, section):
             name_path = (*path, "id") if section in _LISTS else path
             if name:

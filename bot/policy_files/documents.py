@@ -145,13 +145,24 @@ class Extend(Model):
         return self
 
 
+class BreakGlass(Model):
+    """How a bundle can be had in an emergency."""
+
+    who: Names
+    max_duration: Length
+    reason_min: Annotated[int, Field(ge=1, le=LONGEST_REASON)] = 30
+    notify: Annotated[list[Channel], Field(min_length=1)]
+    review_by: Names
+    review_within: Length
+    unreviewed: Count = 1
+
+
 class Bundle(Model):
     """A fixed set of scopes, with limits that no rule can widen."""
 
     LATER = frozenset(
         {
             "announce",
-            "break_glass",
             "claim_within",
             "delegation",
             "idle_end",
@@ -178,6 +189,7 @@ class Bundle(Model):
     end_with_ticket: bool = False
     limits: Limits = Limits()
     extend: Extend | None = None
+    break_glass: BreakGlass | None = None
     delivery: DeliveryName | None = None
 
     @field_validator("scopes")
@@ -251,7 +263,7 @@ class Rule(Model):
 class Guardrail(Model):
     """Applies whatever the rules say, and can only tighten."""
 
-    LATER = frozenset({"even_break_glass", "mode"})
+    LATER = frozenset({"mode"})
 
     id: Name
     bundles: Selector
@@ -261,6 +273,7 @@ class Guardrail(Model):
     deny: bool = False
     max_duration: Length | None = None
     min_approvals: Annotated[int, Field(ge=1)] | None = None
+    even_break_glass: bool = False
     note: Words = ""
 
     @model_validator(mode="after")
@@ -273,9 +286,10 @@ class Guardrail(Model):
 class Document(Model):
     """One file: any of the sections. Their entries are validated one by one, by ENTRIES."""
 
-    LATER = frozenset({"admin_channel", "audit_channel", "auditors"})
+    LATER = frozenset({"audit_channel", "auditors"})
 
     version: Version
+    admin_channel: Channel | None = None
     defaults: Any = None
     groups: dict[Name, Any] = {}
     windows: dict[Name, Any] = {}

@@ -3,26 +3,24 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from bot.core.client import Client, Resource
 from bot.core.errors import Misconfigured
 from bot.core.policy import Policy
 from bot.policy_files.assemble import clients_of, policy_of, resources_of
 from bot.policy_files.declared import Declared, declare
-from bot.policy_files.positions import MAX_BYTES, Source, no_source, read_source
+from bot.policy_files.folder import Folder, read_folder
 from bot.policy_files.problems import Problem
 from bot.policy_files.references import (
     circles,
     doubles,
     longer_than_allowed,
     own_managers,
+    reviewed_by_nobody_else,
     too_few_people,
     unknown_names,
     unknown_scopes,
 )
-
-SUFFIXES: Final = (".yaml", ".yml")
 
 
 class WrongFiles(Misconfigured):
@@ -39,11 +37,16 @@ class WrongFiles(Misconfigured):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """What the files of a folder say."""
+    """What the files of a folder say.
+
+    Attributes:
+        admin_channel: Where operators are told of reloads, "#name" or id; "" for nowhere.
+    """
 
     policy: Policy
     clients: Mapping[str, Client]
     resources: Mapping[str, Resource]
+    admin_channel: str = ""
 
 
 def load_policies(folder: Path, *, default_resource: str) -> Loaded:
@@ -57,62 +60,39 @@ def load_policies(folder: Path, *, default_resource: str) -> Loaded:
             "file:line:column: path: what is wrong".
         Misconfigured: There are no files, or nothing is declared in them.
     """
-    sources = [read_file(path, folder) for path in _paths(folder)]
+    return load_folder(read_folder(folder), default_resource=default_resource)
+
+
+def load_folder(folder: Folder, *, default_resource: str) -> Loaded:
+    """Return what a folder that was read says; see `load_policies`."""
+    sources = folder.sources(of_tests=False)
+    if not sources:
+        raise Misconfigured(
+            f"the policy folder {folder.where} holds no *.yaml file; begin with a copy of the"
+            " shipped policies/"
+        )
     readable = [source for source in sources if not source.problems]
     declared, wrong = declare(readable)
     problems = [problem for source in sources for problem in source.problems]
     problems += [*wrong, *doubles(declared), *longer_than_allowed(declared)]
     problems += [*too_few_people(declared), *circles(declared), *own_managers(declared)]
+    problems += reviewed_by_nobody_else(declared)
     if len(readable) == len(sources):  # else what seems unknown may be in the others
         problems += [*unknown_names(declared), *unknown_scopes(declared)]
     if problems:
         raise WrongFiles(*sorted(problems))
-    missing = [*_missing(declared, folder)]
+    missing = [*_missing(declared, folder.where)]
     if missing:
         raise Misconfigured(*missing)
-    policy = policy_of(declared, default_resource=default_resource)
-    return Loaded(policy=policy, clients=clients_of(declared), resources=resources_of(declared))
+    return Loaded(
+        policy=policy_of(declared, default_resource=default_resource),
+        clients=clients_of(declared),
+        resources=resources_of(declared),
+        admin_channel=declared.admin_channel,
+    )
 
 
-def _paths(folder: Path) -> list[Path]:
-    try:
-        found = yaml_files(folder)
-    except OSError as problem:
-        raise Misconfigured(
-            f"the policy folder {folder} cannot be read: {problem.strerror}"
-        ) from problem
-    if not found:
-        raise Misconfigured(
-            f"the policy folder {folder} holds no *.yaml file; begin with a copy of the shipped"
-            " policies/"
-        )
-    return found
-
-
-def yaml_files(folder: Path) -> list[Path]:
-    """Return the *.yaml and *.yml files directly in `folder`, in the order of their names.
-
-    Raises:
-        OSError: The folder cannot be read.
-    """
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
-
-
-def read_file(path: Path, folder: Path) -> Source:
-    """Return the file at `path`, under its name as people see it who know `folder`."""
-    # With its folder's name: short, and clickable where people start us.
-    name = str(path.relative_to(folder.parent))
-    try:
-        # What is no file, such as a pipe, could keep us waiting.
-        if not path.is_file():
-            return no_source(name, "this is not a file")
-        with path.open("rb") as file:
-            return read_source(name, file.read(MAX_BYTES + 1))
-    except OSError as problem:
-        return no_source(name, f"the file cannot be read: {problem.strerror}")
-
-
-def _missing(declared: Declared, folder: Path) -> Iterator[str]:
+def _missing(declared: Declared, folder: str) -> Iterator[str]:
     if not declared.bundles:
         yield f"{folder} declares no bundle, so there is nothing to ask for; add `bundles:`"
     if not declared.rules:

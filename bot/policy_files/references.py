@@ -25,13 +25,21 @@ def doubles(declared: Declared) -> Iterator[Problem]:
 
 
 def longer_than_allowed(declared: Declared) -> Iterator[Problem]:
-    """Yield a problem for every bundle that passes the longest duration of `defaults`."""
+    """Yield a problem for every bundle that passes the longest duration of `defaults`.
+
+    And for every one that could be had for longer by break-glass than at all.
+    """
     longest = next((entry.model for entry in declared.defaults), Defaults()).max_duration
     for entry in declared.bundles:
         if entry.model.max_duration > longest:
             length = spell(entry.model.max_duration)
             what = f"{length} is longer than defaults.max_duration, {spell(longest)}"
             yield entry.problem("max_duration", what=what)
+        glass = entry.model.break_glass
+        if glass is not None and glass.max_duration > entry.model.max_duration:
+            length, most = spell(glass.max_duration), spell(entry.model.max_duration)
+            what = f"{length} is longer than the bundle's max_duration, {most}"
+            yield entry.problem("break_glass", "max_duration", what=what)
 
 
 def too_few_people(declared: Declared) -> Iterator[Problem]:
@@ -60,6 +68,23 @@ def too_few_people(declared: Declared) -> Iterator[Problem]:
         if listed is not None and len(listed) < group.model.min_members:
             what = f"{group.model.min_members} are expected, but {len(listed)} people are listed"
             yield group.problem("min_members", what=what)
+
+
+def reviewed_by_nobody_else(declared: Declared) -> Iterator[Problem]:
+    """Yield a problem for every break-glass that only one listed person could review.
+
+    Whoever breaks the glass does not review it, and may be that person.
+    """
+    groups = {entry.name: entry.model for entry in declared.groups}
+    for bundle in declared.bundles:
+        glass = bundle.model.break_glass
+        if glass is None:
+            continue
+        reviewers = _listed_people(glass.review_by, groups) or frozenset()
+        breakers = _listed_people(glass.who, groups) or frozenset()
+        if len(reviewers) == 1 and reviewers <= breakers:
+            what = f"{min(reviewers)} may break the glass, and nobody else is there to review it"
+            yield bundle.problem("break_glass", "review_by", what=what)
 
 
 def _listed_people(names: Iterable[str], groups: Mapping[str, Group]) -> frozenset[str] | None:
@@ -167,16 +192,11 @@ def _mentions(declared: Declared) -> Iterator[_Mention]:
     for bundle in declared.bundles:
         owner = bundle.model.owner
         yield _Mention(entry=bundle, part=("owner",), section="groups", name=owner)
-    for client in declared.clients:
-        yield from _listed(client, ("bundles",), "bundles", client.model.bundles)
-    owned_ones: tuple[Entry[Client] | Entry[Resource], ...] = (
-        *declared.clients,
-        *declared.resources,
-    )
-    for owned in owned_ones:
-        if owned.model.owner is not None and owned.model.owner[0].islower():  # else a person's id
-            owner = owned.model.owner
-            yield _Mention(entry=owned, part=("owner",), section="groups", name=owner)
+        glass = bundle.model.break_glass
+        if glass is not None:
+            yield from _listed(bundle, ("break_glass", "who"), "groups", glass.who)
+            yield from _listed(bundle, ("break_glass", "review_by"), "groups", glass.review_by)
+    yield from _by_clients(declared)
     for chain in declared.chains:
         for place, stage in enumerate(chain.model.stages):
             part = ("stages", place, "approvers")
@@ -192,6 +212,19 @@ def _mentions(declared: Declared) -> Iterator[_Mention]:
     for rule in declared.rules:
         if rule.model.chain is not None:
             yield _Mention(entry=rule, part=("chain",), section="chains", name=rule.model.chain)
+
+
+def _by_clients(declared: Declared) -> Iterator[_Mention]:
+    for client in declared.clients:
+        yield from _listed(client, ("bundles",), "bundles", client.model.bundles)
+    owned_ones: tuple[Entry[Client] | Entry[Resource], ...] = (
+        *declared.clients,
+        *declared.resources,
+    )
+    for owned in owned_ones:
+        if owned.model.owner is not None and owned.model.owner[0].islower():  # else a person's id
+            owner = owned.model.owner
+            yield _Mention(entry=owned, part=("owner",), section="groups", name=owner)
 
 
 def _conditioned(one: Entry[Rule] | Entry[Guardrail]) -> Iterator[_Mention]:

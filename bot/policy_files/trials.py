@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bot.core.decision import Allow, Facts, NeedApproval, checked
-from bot.core.errors import Invalid
+from bot.core.emergency import in_emergency
+from bot.core.errors import Invalid, NotAllowed
 from bot.core.explaining import Explanation, explained, presumed_groups
 from bot.core.identity import person
 from bot.core.policy import Policy, Verdict
@@ -40,6 +41,7 @@ class _Got:
     chain: str | None = None
     approvals: int = 0
     channel: str = ""
+    review_by: list[str] | None = None
     reasons: tuple[str, ...] = ()
 
 
@@ -47,12 +49,12 @@ def try_case(case: Case, policy: Policy) -> Trial:
     """Return how `case` goes under `policy`."""
     try:
         found = _explained(case, policy)
-    except Invalid as problem:
+    except (Invalid, NotAllowed) as problem:
         got = _Got(outcome=Verdict.DENY, reasons=(str(problem),))
         return Trial(case=case, failures=tuple(_failures(case, got)), reached=frozenset())
     return Trial(
         case=case,
-        failures=tuple(_failures(case, _got(found))),
+        failures=tuple(_failures(case, _got(found, case))),
         reached=frozenset(tried.id for tried in found.tried if tried.matched),
     )
 
@@ -62,8 +64,11 @@ def _explained(case: Case, policy: Policy) -> Explanation:
 
     Raises:
         Invalid: It does not keep to its bundle's own limits.
+        NotAllowed: It is break-glass, which the bundle does not have.
     """
     given = case.given
+    if given.break_glass:
+        policy = in_emergency(policy, policy.bundles[given.bundle])
     bundle = policy.bundles[given.bundle]
     example = bundle.ticket.example if bundle.ticket is not None else ""
     ask = checked(
@@ -93,11 +98,13 @@ def _unknown(bundle: Bundle) -> SeenTicket | None:
     return SeenTicket(tracker=tracker, unknown="the tracker does not answer")
 
 
-def _got(found: Explanation) -> _Got:
-    decision, channel = found.decision, found.ask.bundle.channel
+def _got(found: Explanation, case: Case) -> _Got:
+    decision, channel, glass = found.decision, found.ask.bundle.channel, found.ask.bundle.glass
     if isinstance(decision, Allow):
+        broken = glass if case.given.break_glass else None
         return _Got(
-            outcome=Verdict.AUTO_APPROVE,
+            outcome=Verdict.BREAK_GLASS if broken else Verdict.AUTO_APPROVE,
+            review_by=list(broken.review_by) if broken else None,
             rule=decision.rule,
             channel=channel,
             reasons=decision.reasons,

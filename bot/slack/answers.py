@@ -34,6 +34,7 @@ _HELP: Final = (
     ("/jit request", "ask for access, in a form"),
     ("/jit request BUNDLE [30m] [--ticket T] why…", "ask in one line"),
     ("/jit why BUNDLE [30m]", "what the policy would say, and why, before you ask"),
+    ("/jit break-glass BUNDLE", "in an emergency: access at once, told loudly, reviewed after"),
     ("/jit bundles", "what you can ask for"),
     ("/jit list", "your requests and what you hold now"),
     ("/jit status ID", "how one request stands"),

@@ -33,6 +33,9 @@ class Action(StrEnum):
     REVEAL = "reveal"
     GOT_IT = "got_it"
     CHOOSE_BUNDLE = "choose_bundle"
+    BREAK_GLASS = "break_glass"
+    SIGN_OFF = "sign_off"
+    CONCERN = "concern"
 
 
 def read_id(typed: str) -> RequestId:
@@ -111,6 +114,16 @@ def ask_again_button(request: Request) -> Block:
         "Ask again",
         value=button_value(request),
         describes=f"Ask again for what {request.id} asked for: {request.asked.title}",
+    )
+
+
+def glass_button(request: Request) -> Block:
+    """Return a button that opens the form of break-glass for what is asked for."""
+    return button(
+        Action.BREAK_GLASS,
+        "Break glass",
+        value=button_value(request),
+        describes=f"Break the glass for what {request.id} asks for: {request.asked.title}",
     )
 
 

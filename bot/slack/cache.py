@@ -75,3 +75,8 @@ class Kept(Generic[K, V]):
         for name in [*self._known, *self._asking]:
             if concerns(name):
                 self.forget(name)
+
+    def forget_all(self) -> None:
+        """Look everything up again next time."""
+        for name in {*self._known, *self._asking}:
+            self.forget(name)

@@ -10,7 +10,7 @@ from bot.core.grant import Close
 from bot.core.identity import BOT
 from bot.core.request import Request
 from bot.core.states import GrantState, RequestState
-from bot.slack import words
+from bot.slack import glass, words
 from bot.slack.buttons import Action, button_value, ending_button
 from bot.slack.elsewhere import unknown
 from bot.slack.mrkdwn import (
@@ -60,7 +60,7 @@ def summary(request: Request) -> str:
     asked = request.asked
     why = quoted(asked.reason)
     return words.bare(
-        f"{words.state(request)}: {words.wish(request)} "
+        f"{_loud(request)}{words.state(request)}: {words.wish(request)} "
         f"({words.risk(asked.risk)}, {counted(len(asked.scopes), 'scope')}), "
         f"{request.id}. Why: {why}"
     )
@@ -69,7 +69,11 @@ def summary(request: Request) -> str:
 def head(request: Request) -> Block:
     """Return the first block: where it stands, and who wants what."""
     risk = words.risk(request.asked.risk)
-    return section(f"{words.state(request)}\n{words.wish(request)}  ·  {risk}")
+    return section(f"{_loud(request)}{words.state(request)}\n{words.wish(request)}  ·  {risk}")
+
+
+def _loud(request: Request) -> str:
+    return f"{glass.MARK}  ·  " if request.asked.emergency is not None else ""
 
 
 def why(request: Request) -> Block:
@@ -110,7 +114,9 @@ def _decision(request: Request, found: Found) -> Iterator[str]:
     """Yield who must decide, who did, and how it went on."""
     asked = request.asked
     rule = f"rule {code(asked.rule)}" if asked.rule else "no rule applied"
-    if asked.stages:
+    if asked.emergency is not None:
+        yield from glass.on_card(request)
+    elif asked.stages:
         yield f"*Approval*  {rule}"
         yield from _stages(request, found)
         yield from unknown(request, found)
@@ -137,7 +143,7 @@ def _outcome(request: Request) -> Iterator[str]:
     close = request.close
     if close is None:
         return
-    if request.state is RequestState.APPROVED:
+    if request.state is RequestState.APPROVED and request.asked.emergency is None:
         yield f"✅ Approved {words.closed_by(close)}"
     if request.state is RequestState.DENIED and close.by != BOT:
         yield from _said("❌", close)
@@ -195,5 +201,6 @@ def _buttons(request: Request, *, whole: bool) -> Iterator[Block]:
         yield button(Action.QUESTION, "Ask a question", value=value, describes=reads)
         reads = f"What is behind {about}"
         yield button(Action.DETAILS, "Details", value=value, describes=reads)
+    yield from glass.review_buttons(request)
     if request.working_grant is not None:
         yield ending_button(Action.REVOKE, "End access", request)

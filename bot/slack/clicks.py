@@ -5,18 +5,32 @@ from typing import Final
 
 from bot.core.errors import NotAllowed, Refused
 from bot.core.identity import RequestId
-from bot.core.moves import Answer, Approve, Cancel, Deny, Move, Narrow, Question, Revoke, Scrub
+from bot.core.moves import (
+    Answer,
+    Approve,
+    Cancel,
+    Deny,
+    Move,
+    Narrow,
+    Question,
+    RaiseConcern,
+    Revoke,
+    Scrub,
+    SignOff,
+)
 from bot.core.request import Request
 from bot.core.states import RequestState
 from bot.slack.api import OPEN_WITHIN_S, SlackApi
 from bot.slack.approver_forms import answer_form, background_view, changes_form, question_form
 from bot.slack.buttons import Action, read_button, read_question, read_token_button
 from bot.slack.forms import read_draft, request_form
+from bot.slack.glass_forms import concern_form, glass_form, sign_off_form
 from bot.slack.messenger import CARD, SlackMessenger
 from bot.slack.modals import deny_form, details_form, token_modal
 from bot.slack.mrkdwn import View
 from bot.slack.payloads import Click
 from bot.usecases.background import Backgrounds
+from bot.usecases.emergencies import Emergencies
 from bot.usecases.ports import Receipts
 from bot.usecases.requests import Requests
 from bot.usecases.wishes import Wish
@@ -28,7 +42,16 @@ _SIMPLE: Final[Mapping[str, Move]] = {
 }
 # They open a form, and change nothing by themselves.
 _OPENING: Final = frozenset(
-    {Action.SHOW_ALL, Action.NARROW, Action.QUESTION, Action.DETAILS, Action.ASK_AGAIN}
+    {
+        Action.SHOW_ALL,
+        Action.NARROW,
+        Action.QUESTION,
+        Action.DETAILS,
+        Action.ASK_AGAIN,
+        Action.BREAK_GLASS,
+        Action.SIGN_OFF,
+        Action.CONCERN,
+    }
 )
 _ON_CARDS: Final = frozenset(
     {
@@ -54,8 +77,10 @@ class Clicks:
         messenger: SlackMessenger,
         receipts: Receipts,
         backgrounds: Backgrounds,
+        emergencies: Emergencies,
     ) -> None:
         self._requests = requests
+        self._emergencies = emergencies
         self._backgrounds = backgrounds
         self._api = api
         self._messenger = messenger
@@ -102,7 +127,16 @@ class Clicks:
             case Action.DETAILS:
                 return background_view(await self._backgrounds.of(id_, by=click.by))
             case Action.ASK_AGAIN:
-                return await self._ask_again(id_, click)
+                wish = await self._same_again(id_, click)
+                return request_form(self._requests.policy, wish=wish)
+            case Action.BREAK_GLASS:
+                wish = await self._same_again(id_, click)
+                prospect = await self._emergencies.prospect(wish.bundle, by=click.by)
+                return glass_form(prospect, wish)
+            case Action.SIGN_OFF:
+                return sign_off_form(await self._may(id_, SignOff("?"), click))
+            case Action.CONCERN:
+                return concern_form(await self._may(id_, RaiseConcern("?"), click))
             case Action.QUESTION:
                 return question_form(await self._may(id_, Question("?"), click))
             case Action.NARROW:
@@ -116,19 +150,18 @@ class Clicks:
     async def _may(self, id_: RequestId, move: Move, click: Click) -> Request:
         return await self._requests.may(id_, move, by=click.by, delivery=click.delivery)
 
-    async def _ask_again(self, id_: RequestId, click: Click) -> View:
+    async def _same_again(self, id_: RequestId, click: Click) -> Wish:
         request = await self._requests.find(id_, by=click.by)
         if request.requester != click.by:
             raise NotAllowed("only the person who asked can ask for the same again")
         asked = request.asked
-        wish = Wish(
+        return Wish(
             bundle=asked.bundle,
             scopes=tuple(text.scope for text in asked.scopes),
             duration=asked.duration,
             reason=asked.reason,
             ticket=asked.ticket,
         )
-        return request_form(self._requests.policy, wish=wish)
 
     async def _open_answer(self, click: Click) -> str:
         id_, number = read_question(click.value)
@@ -196,6 +229,10 @@ def done(move: Move, request: Request) -> str:
             return "Denied; the requester is told why."
         case Cancel():
             return "Your request is taken back."
+        case SignOff():
+            return "Signed off; the requester is told."
+        case RaiseConcern():
+            return "Your concern is recorded; the review stays open until somebody signs it off."
         case Revoke():
             return "Ended: its tokens no longer work."
         case Scrub():

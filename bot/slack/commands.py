@@ -3,6 +3,7 @@
     /jit [help]
     /jit request [BUNDLE [DURATION] [--ticket T] reason…]
     /jit why BUNDLE [DURATION] [--ticket T] [reason…]
+    /jit break-glass BUNDLE [DURATION] [--ticket T] [reason…]
     /jit bundles | list | status [ID] | cancel ID | revoke ID [reason…]
 
 Phones turn -- into a dash and quotes into curly ones; both are understood.
@@ -75,6 +76,13 @@ class Why:
 
 
 @dataclass(frozen=True, slots=True)
+class BreakGlass:
+    """Take it at once; a form says what that means, and asks for the rest of the wish."""
+
+    wish: Wish
+
+
+@dataclass(frozen=True, slots=True)
 class Unknown:
     """What was typed is no command.
 
@@ -86,9 +94,21 @@ class Unknown:
     nearest: str = ""
 
 
-Command: TypeAlias = Help | Bundles | List | Status | Cancel | Revoke | Ask | Why | Unknown
+Command: TypeAlias = (
+    Help | Bundles | List | Status | Cancel | Revoke | Ask | Why | BreakGlass | Unknown
+)
 
-_VERBS: Final = ("help", "request", "why", "bundles", "status", "list", "cancel", "revoke")
+_VERBS: Final = (
+    "help",
+    "request",
+    "why",
+    "break-glass",
+    "bundles",
+    "status",
+    "list",
+    "cancel",
+    "revoke",
+)
 _DASHES: Final = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
 _QUOTES: Final = "\"'\u201c\u201d\u201e\u201f\u2018\u2019\u201a\u201b\u00ab\u00bb"
 _FLAGS: Final = re.IGNORECASE
@@ -116,6 +136,8 @@ def read_command(text: str) -> Command:
             return Ask(_wish(rest))
         case "why" if rest:
             return Why(_wish(rest))
+        case "break-glass" if rest:
+            return BreakGlass(_wish(rest))
         case "bundles":
             return Bundles()
         case "list":
@@ -129,8 +151,8 @@ def read_command(text: str) -> Command:
             return Revoke(read_id(_bare(id_)), tidy(_bare(reason), REASON_TEXT))
         case "cancel" | "revoke":
             return Unknown(tidy(typed, NAME_TEXT), f"{verb.lower()} ID")
-        case "why":
-            return Unknown(tidy(typed, NAME_TEXT), "why BUNDLE")
+        case "why" | "break-glass":
+            return Unknown(tidy(typed, NAME_TEXT), f"{verb.lower()} BUNDLE")
         case _:
             near = get_close_matches(verb.lower(), _VERBS, n=1)
             return Unknown(tidy(typed, NAME_TEXT), near[0] if near else "")

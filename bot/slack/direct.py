@@ -11,12 +11,13 @@ from bot.core.identity import BOT
 from bot.core.request import Request
 from bot.core.scopes import Delivery
 from bot.core.states import SCRUB_AFTER, GrantState, RequestState
-from bot.slack import words
+from bot.slack import glass, words
 from bot.slack.buttons import (
     Action,
     ask_again_button,
     button_value,
     ending_button,
+    glass_button,
     question_value,
     token_button_value,
 )
@@ -52,6 +53,9 @@ def outcome_dm(event: e.Event, request: Request) -> Rendered | None:
     match event:
         case e.Requested():
             return _recorded(request) if request.asked.stages else None
+        case e.GlassBroken() | e.ReviewOverdue() | e.Concerned() | e.Reviewed():
+            text, said = glass.told_requester(event, request)
+            return _told(text, said=said)
         case e.Narrowed():
             less = words.narrowed(event)
             return _told(
@@ -122,6 +126,13 @@ def warning_dm(request: Request) -> Rendered:
         return _told(f"🏁 Your time with *{name}* is over ({request.id}).")
     if grant.state is not GrantState.EXPIRING:
         return _told(f"🔁 *{name}* goes on until {moment(grant.ends_at)} ({request.id}).")
+    if request.asked.emergency is not None:
+        return _told(
+            f"⏰ Your break-glass of *{name}* ends {moment(grant.ends_at)} ({request.id}). "
+            "It cannot be extended.",
+            ask_again_button(request),
+            ending_button(Action.END_NOW, "End now", request),
+        )
     length = spell(request.asked.duration)
     extend = button(
         Action.EXTEND,
@@ -183,7 +194,8 @@ def _recorded(request: Request) -> Rendered:
     )
     needs = words.missing_votes(request)
     until = moment(request.asked.deadline)
-    return _told(f"{what} It waits for {needs}, until {until} at the latest.", cancel)
+    besides = [glass_button(request)] if request.asked.has_glass else []
+    return _told(f"{what} It waits for {needs}, until {until} at the latest.", cancel, *besides)
 
 
 def _with_token(request: Request, number: int, token: str, until: str) -> Rendered:

@@ -227,6 +227,12 @@ class SlackDirectory:
         self._channels.forget(channel)
         self._all_channels.forget(_ALL)
 
+    def forget_groups_and_channels(self) -> None:
+        """The policy names others now: nothing that was looked up for the old one is kept."""
+        self._sources.forget_all()
+        self._channels.forget_all()
+        self._all_channels.forget_all()
+
 
 def _standing(user: Mapping[str, Any], home: Home) -> Standing:
     """Return what a users.info object says; anything that is not clearly a member is none."""

@@ -7,7 +7,7 @@ from bot.core.decision import Allow, NeedApproval
 from bot.core.durations import spell
 from bot.core.explaining import Explanation, Fate, Tried
 from bot.core.policy import Stage
-from bot.slack import words
+from bot.slack import glass, words
 from bot.slack.mrkdwn import (
     BLOCK_WEIGHT,
     MESSAGE_BLOCKS,
@@ -47,14 +47,20 @@ def why_text(found: Explanation, people: Found = NOTHING_FOUND) -> Rendered:
     lines, hidden = packed(
         (line for tried in found.tried for line in _lines(tried)),
         room=MESSAGE_WEIGHT - _AROUND,
-        blocks=MESSAGE_BLOCKS - 2,
+        blocks=MESSAGE_BLOCKS - 3,
     )
     more = f"{counted(hidden, 'more line')} do not fit. " if hidden else ""
     missing = "" if found.ask.reason else "Rules that read your reason have seen none. "
     ask = f"Ask with `/jit request {bundle.name} {length} why…`"
+    besides = [section(glass.in_short(bundle))] if bundle.glass is not None else []
     return Rendered(
         words.bare(head),
-        [section(head), *lines, context(f"{more}{missing}Limits are counted when you ask. {ask}")],
+        [
+            section(head),
+            *lines,
+            *besides,
+            context(f"{more}{missing}Limits are counted when you ask. {ask}"),
+        ],
     )
 
 

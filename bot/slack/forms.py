@@ -68,9 +68,9 @@ def request_form(
         [
             *([section(said)] if said else []),
             *_bundle_fields(policy, bundle),
-            *(_own_fields(bundle, given) if bundle is not None else ()),
-            _reason_field(bundle, given.reason),
-            *_ticket_fields(bundle.ticket if bundle is not None else None, given.ticket),
+            *(own_fields(bundle, given) if bundle is not None else ()),
+            reason_field(bundle, given.reason),
+            *ticket_fields(bundle.ticket if bundle is not None else None, given.ticket),
         ],
         submit="Ask",
         close="Cancel",
@@ -156,7 +156,7 @@ def option(text: str, *, value: str, about: str = "") -> Block:
     return made
 
 
-def _own_fields(bundle: Bundle, wish: Wish) -> Iterator[Block]:
+def own_fields(bundle: Bundle, wish: Wish) -> Iterator[Block]:
     """Yield what differs from bundle to bundle: its scopes and its durations."""
     own = fingerprint(bundle.name)[:8]
     if len(bundle.scopes) > SCOPES_TICKED:
@@ -231,7 +231,8 @@ def _duration_option(length: timedelta, bundle: Bundle) -> Block:
     return option(f"{spell(length)}{usual}{most}", value=spell(length))
 
 
-def _reason_field(bundle: Bundle | None, reason: str) -> Block:
+def reason_field(bundle: Bundle | None, reason: str, *, read_by: str = "Approvers") -> Block:
+    """Return the field for the reason."""
     least = max(bundle.reason_min, 1) if bundle is not None else 1
     element: Block = {
         "type": "plain_text_input",
@@ -244,10 +245,11 @@ def _reason_field(bundle: Bundle | None, reason: str) -> Block:
     initial = tidy(reason, REASON_TEXT)
     if initial:
         element["initial_value"] = initial
-    return field(REASON, "Why?", element, hint="Approvers read this, and it is kept.")
+    return field(REASON, "Why?", element, hint=f"{read_by} read this, and it is kept.")
 
 
-def _ticket_fields(rule: TicketRule | None, ticket: str) -> Iterator[Block]:
+def ticket_fields(rule: TicketRule | None, ticket: str) -> Iterator[Block]:
+    """Yield the field for the ticket, where one is needed or given."""
     initial = tidy(ticket, NAME_TEXT)
     if rule is None and not initial:
         return

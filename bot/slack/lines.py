@@ -10,7 +10,7 @@ from bot.core.policy import Escalation
 from bot.core.request import Request
 from bot.core.scopes import Delivery
 from bot.core.states import SCRUB_AFTER
-from bot.slack import words
+from bot.slack import glass, words
 from bot.slack.mrkdwn import (
     Rendered,
     code,
@@ -39,6 +39,8 @@ _TRIED: Final[Mapping[str, str]] = {
     "extend": "extend this access",
     "reveal": "see the token",
     "scrub": "remove the token",
+    "signoff": "sign this break-glass off",
+    "raiseconcern": "raise a concern about this break-glass",
 }
 
 
@@ -56,7 +58,8 @@ def thread_line(event: e.Event, request: Request, found: Found = NOTHING_FOUND) 
     inline = quoted(said, limit=_SAID_INLINE)
     sentence = words.bare(text) + (f": {inline}" if inline else "")
     called = _called(event, request, found)
-    whole = text + quotation(said, limit=_SAID) + (f"\n👉 {called}" if called else "")
+    below = glass.besides(event, request) + (f"\n👉 {called}" if called else "")
+    whole = text + quotation(said, limit=_SAID) + below
     return Rendered(sentence, [section(whole)])
 
 
@@ -72,6 +75,10 @@ def _called(event: e.Event, request: Request, found: Found) -> str:
             stage = passed + 1
         case e.Reminded(stage=stage) | e.Escalated(stage=stage):
             pass
+        case e.GlassBroken():
+            return glass.called(request, found, skipped_too=True)
+        case e.ReviewReminded() | e.ReviewOverdue():
+            return glass.called(request, found)
         case _:
             return ""
     if request.waits_for is None or stage != request.stage:
@@ -83,7 +90,9 @@ def _called(event: e.Event, request: Request, found: Found) -> str:
 
 _OfStages: TypeAlias = e.Voted | e.StagePassed | e.Reminded | e.Escalated
 _OfTalks: TypeAlias = e.Narrowed | e.Asked | e.Answered
-_OfRequest: TypeAlias = e.Requested | e.Approved | e.Denied | e.Cancelled | e.Lapsed | e.Refused
+_OfRequest: TypeAlias = (
+    e.Requested | e.Approved | e.GlassBroken | e.Denied | e.Cancelled | e.Lapsed | e.Refused
+)
 
 
 def _told(event: e.Event, request: Request) -> tuple[str, str] | None:
@@ -94,6 +103,8 @@ def _told(event: e.Event, request: Request) -> tuple[str, str] | None:
         return _of_talks(event, request)
     if isinstance(event, _OfRequest):
         return _of_request(event, request)
+    if isinstance(event, glass.OfReview):
+        return glass.review_line(event)
     return _of_grant(event, request)
 
 
@@ -142,6 +153,8 @@ def _of_request(event: _OfRequest, request: Request) -> tuple[str, str]:
     match event:
         case e.Requested():
             return f"🙋 {who} asked for {words.wanted(request)}", ""
+        case e.GlassBroken():
+            return glass.broken_line(request), ""
         case e.Approved(by=by):
             if by == BOT:
                 return "✅ *Approved by policy*", "; ".join(request.asked.reasons)

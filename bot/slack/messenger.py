@@ -16,6 +16,7 @@ from bot.slack.api import SlackApi, SlackError
 from bot.slack.cards import request_card, retired_card
 from bot.slack.direct import outcome_dm, token_dm, warning_dm
 from bot.slack.directory import SlackDirectory
+from bot.slack.glass_notices import glass_notices, untold_line
 from bot.slack.lines import thread_line
 from bot.slack.mrkdwn import Rendered
 from bot.slack.notices import Notice, notices
@@ -141,34 +142,52 @@ class SlackMessenger:
         self, story: Story, known: Mapping[str, Receipt]
     ) -> AsyncGenerator[Receipt, None]:
         card = known.get(CARD)
-        if card is None:
-            return
+        address = self._directory.link_to(card.channel, card.ts) if card is not None else ""
+        # An emergency is told though its card cannot be posted; other notices lead there.
+        usual = notices(story, address) if card is not None else ()
         wrong: Unavailable | None = None
-        for notice in notices(story, self._directory.link_to(card.channel, card.ts)):
+        for notice in (*usual, *glass_notices(story, address)):
             stands = known.get(notice.name)
             if stands is None and notice.is_over:
                 continue
             try:
-                async for receipt in self._notice(notice, stands):
+                async for receipt in self._notice(notice, story.request, known):
                     yield receipt
             except Unavailable as problem:  # the others are told all the same
+                if isinstance(problem, SlackError) and problem.name in _CHANNEL_WRONG:
+                    self._directory.forget_channel(notice.channel)
                 wrong = wrong or problem
         if wrong is not None:
             raise wrong
 
     async def _notice(
-        self, notice: Notice, stands: Receipt | None
+        self, notice: Notice, request: Request, known: Mapping[str, Receipt]
     ) -> AsyncGenerator[Receipt, None]:
+        stands = known.get(notice.name)
         if stands is None:
             # It was looked at when this was asked for, and may be shared or archived since then.
             problem = await self._directory.channel_problem(notice.channel)
             if problem:
                 log.warning("notice.not_posted", name=notice.name, why=problem)
+                async for receipt in self._untold(notice, problem, request, known):
+                    yield receipt
                 return
         message = _Message(name=notice.name, shown=notice.shown)
         where = await self._where(stands, notice.channel)
         async for receipt in self._stands(message, where, stands):
             yield receipt
+
+    async def _untold(
+        self, notice: Notice, problem: str, request: Request, known: Mapping[str, Receipt]
+    ) -> AsyncGenerator[Receipt, None]:
+        """Tell in the thread that an emergency could not be told elsewhere, once."""
+        name, card, emergency = f"untold:{notice.name}", known.get(CARD), request.asked.emergency
+        if card is None or emergency is None or name in known:
+            return
+        if any(each.channel == notice.channel for each in emergency.unreachable):
+            return  # the card tells it
+        ts = await self._post(card.channel, untold_line(problem), thread_ts=card.ts)
+        yield Receipt(name, card.channel, ts, digest_of(untold_line(problem)))
 
     async def _stands(
         self, message: _Message, where: str, stands: Receipt | None

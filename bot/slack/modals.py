@@ -44,6 +44,9 @@ class Form(StrEnum):
     QUESTION = "question"
     ANSWER = "answer"
     BACKGROUND = "background"
+    BREAK_GLASS = "break_glass"
+    SIGN_OFF = "sign_off"
+    CONCERN = "concern"
     TOKEN = "token"  # noqa: S105 - the name of a form
     MESSAGE = "message"
 

@@ -79,6 +79,10 @@ class Sources:
         """Slack says that the members of `usergroup` have changed."""
         self._known.forget(Usergroup(usergroup))
 
+    def forget_all(self) -> None:
+        """Ask everything again next time."""
+        self._known.forget_all()
+
     async def _find(self, source: Source) -> frozenset[str]:
         match source:
             case Usergroup(id_):

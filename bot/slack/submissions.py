@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from bot.core.errors import BotError, Invalid, Refused, Unavailable
 from bot.core.identity import RequestId, request_id
-from bot.core.moves import Answer, Approve, Deny, Move, Narrow, Question
+from bot.core.moves import Answer, Approve, Deny, Move, Narrow, Question, RaiseConcern, SignOff
 from bot.slack.approver_forms import (
     changed_request,
     read_answer_form,
@@ -14,24 +14,29 @@ from bot.slack.approver_forms import (
 )
 from bot.slack.clicks import done
 from bot.slack.forms import errors_for, read_request_form
+from bot.slack.glass_forms import read_concern_form, read_glass_form, read_sign_off_form
 from bot.slack.modals import Form, message_modal, read_deny_form, read_details_form
 from bot.slack.mrkdwn import View
 from bot.slack.payloads import Submission
 from bot.slack.problems import FAULT, answer_to
+from bot.usecases.emergencies import Emergencies
 from bot.usecases.requests import Requests
 
 # What Slack does with its views (https://docs.slack.dev/surfaces/modals#updating_response).
 Reply = Mapping[str, Any]
 _CLEAR: Final[Reply] = {"response_action": "clear"}
 # Forms in which people write something that they should not have to write again.
-_WRITTEN: Final = (Form.DENY, Form.QUESTION, Form.ANSWER)
+_WRITTEN: Final = (Form.DENY, Form.QUESTION, Form.ANSWER, Form.SIGN_OFF, Form.CONCERN)
+# Forms that open a request.
+_ASKING: Final = (Form.REQUEST, Form.BREAK_GLASS)
 
 
 class Submissions:
     """Answers forms."""
 
-    def __init__(self, requests: Requests) -> None:
+    def __init__(self, requests: Requests, emergencies: Emergencies) -> None:
         self._requests = requests
+        self._emergencies = emergencies
 
     async def answer(self, form: Submission) -> Reply:
         """Carry out `form`; return the arguments of the acknowledgement.
@@ -44,9 +49,14 @@ class Submissions:
             wish = read_request_form(form.view, self._requests.policy)
             await self._requests.open(wish, by=form.by, delivery=form.delivery)
             return _CLEAR
+        if form.form == Form.BREAK_GLASS:
+            await self._requests.admit(form.by)
+            wish = read_glass_form(form.view, self._requests.policy)
+            await self._emergencies.open(wish, by=form.by, delivery=form.delivery)
+            return _CLEAR
         id_, move = await self._move(form)
         outcome = await self._requests.move(id_, move, by=form.by, delivery=form.delivery)
-        if isinstance(move, Approve | Narrow):
+        if isinstance(move, Approve | Narrow | SignOff | RaiseConcern):
             return _told(message_modal("Recorded", done(move, outcome.request)))
         return _CLEAR
 
@@ -74,6 +84,10 @@ class Submissions:
             case Form.ANSWER:
                 id_, number, text = read_answer_form(form.view)
                 return id_, Answer(number, text)
+            case Form.SIGN_OFF:
+                return read_sign_off_form(form.view)
+            case Form.CONCERN:
+                return read_concern_form(form.view)
             case _:
                 raise Refused("this form is of another version", hint="open it again")
 
@@ -86,9 +100,9 @@ def problem_in(form: Submission, problem: BotError) -> Reply:
     """Return what to show of `problem`; what was typed is kept where trying again may help."""
     if isinstance(problem, Invalid):
         return {"response_action": "errors", "errors": errors_for(problem, form.view)}
-    opened = request_id(form.delivery) if form.form == Form.REQUEST else None
+    opened = request_id(form.delivery) if form.form in _ASKING else None
     text = answer_to(problem, request=opened)
-    if form.form == Form.REQUEST or (form.form in _WRITTEN and isinstance(problem, Unavailable)):
+    if form.form in _ASKING or (form.form in _WRITTEN and isinstance(problem, Unavailable)):
         # Sending the same form again is one request, however often it is recorded.
         kept = Invalid(f"{text} What you typed is still here", field="reason")
         return {"response_action": "errors", "errors": errors_for(kept, form.view)}

@@ -17,9 +17,11 @@ from bot.slack.answers import (
 from bot.slack.api import SlackApi
 from bot.slack.forecast import why_text
 from bot.slack.forms import TICKET, request_form
+from bot.slack.glass_forms import glass_form
 from bot.slack.mrkdwn import Rendered
 from bot.slack.payloads import Typed
 from bot.slack.problems import answer_to
+from bot.usecases.emergencies import Emergencies
 from bot.usecases.requests import Requests
 from bot.usecases.wishes import Wish
 
@@ -27,8 +29,9 @@ from bot.usecases.wishes import Wish
 class Commands:
     """Answers commands."""
 
-    def __init__(self, requests: Requests, *, api: SlackApi) -> None:
+    def __init__(self, requests: Requests, emergencies: Emergencies, *, api: SlackApi) -> None:
         self._requests = requests
+        self._emergencies = emergencies
         self._api = api
 
     async def answer(self, typed: Typed) -> Rendered | None:
@@ -56,6 +59,10 @@ class Commands:
                 return await self._move(id_, Revoke(reason), typed)
             case c.Why(wish=wish):
                 return await self._why(wish, typed)
+            case c.BreakGlass(wish=wish):
+                prospect = await self._emergencies.prospect(wish.bundle, by=typed.by)
+                await self._api.open_view(typed.trigger, glass_form(prospect, wish))
+                return None
             case c.Ask(wish=wish):
                 return await self._ask(wish, typed)
             case _:

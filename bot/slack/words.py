@@ -63,8 +63,11 @@ def wanted(request: Request) -> str:
 
 def wish(request: Request) -> str:
     """Return who wants what: "@Anna asks for *Read billing* for *30m*"."""
-    verb = "asks" if request.state is RequestState.PENDING else "asked"
-    return f"{mention(request.requester)} {verb} for {wanted(request)}"
+    verb = "asks for" if request.state is RequestState.PENDING else "asked for"
+    if request.asked.emergency is not None:
+        is_denied = request.state is RequestState.DENIED
+        verb = "wanted to break the glass for" if is_denied else "broke the glass for"
+    return f"{mention(request.requester)} {verb} {wanted(request)}"
 
 
 def ticket(asked: e.Requested) -> str:
@@ -112,12 +115,22 @@ def called(request: Request, found: Found = NOTHING_FOUND) -> str:
     """Return mentions of everybody whose yes is waited for now, "" if nobody's is."""
     wanted = dict.fromkeys(name for place in request.open_places for name in place)
     known = {group.name: group for group in groups_in(request.asked.stages)}
+    waited_for = [known[name] for name in wanted if name in known]
+    return everybody_in(waited_for, found, without=request.requester.id)
+
+
+def everybody_in(groups: Iterable[Group], found: Found, *, without: str) -> str:
+    """Return mentions of all who are in `groups`.
+
+    Args:
+        found: Who is in those that stand elsewhere.
+        without: The Slack user id of who is not mentioned by name.
+    """
     return mentions(
         mention_text
-        for name in wanted
-        if name in known
-        for part in known[name].parts()
-        for mention_text in _everybody_in(part, found, without=request.requester.id)
+        for group in groups
+        for part in group.parts()
+        for mention_text in _everybody_in(part, found, without=without)
     )
 
 

@@ -178,6 +178,15 @@ class MemoryListings:
         mine.sort(key=lambda request: (request.asked.at, request.id), reverse=True)
         return mine[:limit]
 
+    async def live(self) -> Sequence[Request]:
+        """See `Listings.live`."""
+        found = [
+            (grant.ends_at, request)
+            for request in self._store.requests()
+            if (grant := request.working_grant) is not None
+        ]
+        return [request for _, request in sorted(found, key=lambda each: each[0])]
+
     async def count_live(self) -> int:
         """See `Listings.count_live`."""
         return sum(request.working_grant is not None for request in self._store.requests())

@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 
 from bot.store.redis_jobs import RedisJobs, RedisReceipts
 from bot.store.redis_ledger import RedisLedger, RedisListings
+from bot.store.redis_policies import RedisPolicies
 from bot.store.redis_server import PREFIX, Server, connect, ignore_time
 from bot.store.redis_tokens import RedisOnce, RedisTokenIndex
 
@@ -29,6 +30,7 @@ class RedisStore:
     receipts: RedisReceipts
     tokens: RedisTokenIndex
     once: RedisOnce
+    policies: RedisPolicies
 
     @classmethod
     def on(
@@ -47,6 +49,7 @@ class RedisStore:
             receipts=RedisReceipts(server),
             tokens=RedisTokenIndex(server),
             once=RedisOnce(server),
+            policies=RedisPolicies(server),
         )
 
 

@@ -37,6 +37,9 @@ KEEP: Final = timedelta(days=30)
 # How many requests of one person are listed.
 NEWEST: Final = 1000
 
+# Snapshots that are read in one go.
+AT_ONCE: Final = 500
+
 # What commit.lua takes for "due now", by the server's clock.
 NOW: Final = ""
 
@@ -214,14 +217,27 @@ class RedisListings:
         while len(found) < limit:
             last = first + limit - 1
             ids = await self._server.read("ZREVRANGE", key("ix", "by", str(who)), first, last)
-            stored = await self._server.read_all(
-                [("HGET", key("req", id_.decode()), "d") for id_ in ids]
-            )
-            found += [read_record(Request, record) for record in stored if record is not None]
+            found += await self._load(ids)
             if len(ids) < limit:
                 break
             first += limit
         return found[:limit]
+
+    async def live(self) -> Sequence[Request]:
+        """See `Listings.live`."""
+        ids = await self._server.read("ZRANGE", self._server.key("ix", "live"), 0, -1)
+        found = [
+            request
+            for first in range(0, len(ids), AT_ONCE)
+            for request in await self._load(ids[first : first + AT_ONCE])
+        ]
+        return [request for request in found if request.working_grant is not None]
+
+    async def _load(self, ids: Sequence[bytes]) -> list[Request]:
+        """Return those of the requests that are still kept."""
+        names = [self._server.key("req", id_.decode()) for id_ in ids]
+        stored = await self._server.read_all([("HGET", name, "d") for name in names])
+        return [read_record(Request, record) for record in stored if record is not None]
 
     async def count_live(self) -> int:
         """See `Listings.count_live`."""

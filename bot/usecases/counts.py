@@ -4,15 +4,18 @@ from dataclasses import dataclass
 
 from bot.core.account import (
     Account,
+    GlassMark,
     account_of_bundle,
     account_of_holder,
     account_of_person,
     with_ask,
     with_denial,
+    with_glass,
     with_grant,
+    without_glass,
     without_grant,
 )
-from bot.core.events import Denied
+from bot.core.events import Denied, GlassBroken, Reviewed
 from bot.core.identity import BOT
 from bot.core.request import Request
 from bot.core.scopes import Limits
@@ -44,7 +47,7 @@ class Opening:
             NotAllowed: A limit is reached.
         """
         asked = self.step.after.asked
-        if account.id != account_of_person(asked.by):
+        if account.id != account_of_person(asked.by) or asked.emergency is not None:
             return recounted(account, self.step)
         return with_ask(
             account, asked.bundle, at=asked.at, limits=self.limits, auto=self.step.approves
@@ -60,7 +63,8 @@ def accounts_of(step: Step) -> tuple[str, ...]:
             found.append(account_of_bundle(asked.bundle))
         if asked.active_per_user is not None:
             found.append(account_of_holder(asked.bundle, asked.by))
-    if asked.cool_down is not None and _denied_by_people(step):
+    denied = asked.cool_down is not None and _denied_by_people(step)
+    if denied or any(isinstance(event, GlassBroken | Reviewed) for event in step.events):
         found.append(account_of_person(asked.by))
     return tuple(found)
 
@@ -69,17 +73,28 @@ def recounted(account: Account, step: Step) -> Account:
     """Return one of the accounts of `accounts_of` after `step`.
 
     Raises:
-        NotAllowed: As many grants as the bundle allows are live already.
+        NotAllowed: As many grants as the bundle allows are live already, or the glass must not
+            be broken before others have reviewed what was.
     """
     after = step.after
     asked = after.asked
     if account.id == account_of_person(asked.by):
-        return with_denial(account, asked.bundle, at=step.events[-1].at)
+        return _of_person(account, step)
     is_everybodys = account.id == account_of_bundle(asked.bundle)
     cap = asked.active_total if is_everybodys else asked.active_per_user
     if cap is None or not _works(after):
         return without_grant(account, after.id)
     return with_grant(account, asked.bundle, after.id, cap=cap)
+
+
+def _of_person(account: Account, step: Step) -> Account:
+    asked, review, emergency = step.after.asked, step.after.review, step.after.asked.emergency
+    if review is None or emergency is None:
+        return with_denial(account, asked.bundle, at=step.events[-1].at)
+    if not review.is_open:
+        return without_glass(account, asked.request)
+    mark = GlassMark(asked.request, asked.bundle, review.until)
+    return with_glass(account, mark, at=asked.at, cap=emergency.unreviewed)
 
 
 def _works(request: Request | None) -> bool:

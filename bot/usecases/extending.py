@@ -10,6 +10,8 @@ from bot.usecases.gate import bundle_named
 
 def why_no_longer(original: Request, policy: Policy) -> str | None:
     """Return why today's bundle lets the grant of `original` go on no longer; None if it does."""
+    if original.asked.emergency is not None:
+        return "what break-glass gave ends at its time"
     bundle = policy.bundles.get(original.asked.bundle)
     if bundle is None or original.grant is None:
         return None  # said with more words where the bundle, or the grant, is needed

@@ -40,6 +40,7 @@ class FactFinder:
         now: datetime,
         besides: Collection[RequestId | None] = (),
         ticket: str | None = None,
+        fresh: bool = False,
     ) -> Facts:
         """Return what `policy` must know of `who` to decide about `bundle`.
 
@@ -47,6 +48,7 @@ class FactFinder:
             besides: What is not counted: the request that is decided on, and the one whose grant
                 it would prolong.
             ticket: The ticket that is named; None where nobody has named one yet.
+            fresh: Whether groups are read anew.
 
         Raises:
             Invalid: The ticket will not do.
@@ -59,7 +61,7 @@ class FactFinder:
         requests = None if found is None else [each for each in found if each.id not in besides]
         return Facts(
             now=now,
-            groups=await self._gate.groups_asking(who, bundle, policy),
+            groups=await self._gate.groups_asking(who, bundle, policy, fresh=fresh),
             active_grants=_live(requests, now) if requests is not None and wants_live else None,
             requests_today=_today(requests, now) if requests is not None and wants_today else None,
             auto_today=await self._auto_today(who, declared, now),

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final
 
 import structlog
 
 from bot.core.decision import Ask, Decision, NeedApproval, Reject
+from bot.core.emergency import Unreachable
 from bot.core.errors import Invalid, NotAllowed, Unavailable
 from bot.core.identity import Actor
 from bot.core.places import why_incompletable
@@ -25,6 +27,18 @@ _TURNED_AWAY: Final[Mapping[Standing, str]] = {
     Standing.FOREIGN: "this app serves its own workspace only, and you are from another one",
     Standing.UNKNOWN: "Slack does not know this account",
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completable:
+    """What is decided once it is known who could complete the chain.
+
+    Attributes:
+        members: Slack user ids by group with a say; None for a group that cannot be read.
+    """
+
+    decision: Decision
+    members: Mapping[str, frozenset[str] | None]
 
 
 class Gate:
@@ -56,9 +70,13 @@ class Gate:
             why = _TURNED_AWAY[standing]
             raise NotAllowed(f"nothing can be granted to whoever asked for this: {why}")
 
-    async def groups_asking(self, who: Actor, bundle: str, policy: Policy) -> frozenset[str]:
+    async def groups_asking(
+        self, who: Actor, bundle: str, policy: Policy, *, fresh: bool = False
+    ) -> frozenset[str]:
         """Return which of the groups that decide who may ask for `bundle` `who` is in."""
-        return await self._directory.groups_of(who, policy.groups_read_for(bundle), about=who)
+        return await self._directory.groups_of(
+            who, policy.groups_read_for(bundle), about=who, fresh=fresh
+        )
 
     async def groups_acting(
         self, who: Actor, request: Request, policy: Policy, *, fresh: bool = False
@@ -90,7 +108,7 @@ class Gate:
             raise wrong
         return known
 
-    async def completable(self, decision: NeedApproval, ask: Ask) -> Decision:
+    async def completable(self, decision: NeedApproval, ask: Ask) -> Completable:
         """Return `decision`, or a no where nobody could complete its chain for who asks.
 
         Raises:
@@ -101,9 +119,10 @@ class Gate:
         members = await self._members(groups_in(chain.stages), about=ask.by)
         why = why_incompletable(chain, members, ask.by)
         if why is None:
-            return decision
+            return Completable(decision=decision, members=members)
         reasons = (*decision.reasons, f"chain {chain.name} cannot be completed: {why}")
-        return Reject(rule=decision.rule, reasons=reasons, digest=decision.digest)
+        no = Reject(rule=decision.rule, reasons=reasons, digest=decision.digest)
+        return Completable(decision=no, members=members)
 
     async def who_can_act(self, request: Request, policy: Policy) -> tuple[str, ...]:
         """Return the ids of everybody whose yes `request` waits for; () where not all is known."""
@@ -152,9 +171,19 @@ class Gate:
                 what = "card" if channel == bundle.channel else "notice"
                 raise NotAllowed(f"the {what} of {bundle.name} cannot be posted: {problem}")
 
+    async def unreachable(self, channels: Sequence[str]) -> tuple[Unreachable, ...]:
+        """Return which of `channels` are known to be unusable; one that is unknown is not."""
+        found = []
+        for channel in dict.fromkeys(channels):
+            try:
+                found.append(Unreachable(channel, await self._directory.channel_problem(channel)))
+            except Unavailable as problem:
+                log.info("channel.unknown", channel=channel, code=problem.code)
+        return tuple(each for each in found if each.why)
+
 
 def _with_a_say(request: Request, policy: Policy) -> tuple[Group, ...]:
-    names = {group.name for group in groups_in(request.asked.stages)}
+    names = {group.name for group in request.asked.voices}
     named = sorted({*names, request.asked.owner})
     return tuple(policy.groups[name] for name in named if name in policy.groups)
 

@@ -44,6 +44,8 @@ QUEUE_OF: Mapping[str, Queue] = {
     Timer.REMIND: Queue.MESSAGES,
     Timer.WARN: Queue.MESSAGES,
     Timer.SCRUB: Queue.MESSAGES,
+    Timer.REVIEW_REMIND: Queue.MESSAGES,
+    Timer.REVIEW_OVERDUE: Queue.SAFETY,
     SHOW: Queue.MESSAGES,
     Timer.WATCH: Queue.WATCHES,
 }
@@ -181,6 +183,9 @@ class Listings(Protocol):
     async def of_person(self, who: Actor, *, limit: int = 20) -> Sequence[Request]:
         """Return the requests that `who` made, the newest first."""
 
+    async def live(self) -> Sequence[Request]:
+        """Return every request whose grant works now, those that end first first."""
+
     async def count_live(self) -> int:
         """Return how many grants work now."""
 
@@ -315,7 +320,7 @@ class Directory(Protocol):
 
         Args:
             about: Whose request it is about: a manager is theirs.
-            fresh: Ask now who is on call, and who the manager is, whatever is cached.
+            fresh: Ask now who is in them, whatever is cached.
 
         Raises:
             Unavailable: A group could not be read, or has fewer members than its `min_members`:

@@ -1,6 +1,6 @@
 """What people do with requests: open one, act on one, prolong a grant, look one up."""
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import reduce
@@ -20,7 +20,7 @@ from bot.core.explaining import Explanation, explained, supposed
 from bot.core.identity import BOT, Actor, Kind, RequestId, fingerprint, request_id
 from bot.core.lifecycle import decide, opened
 from bot.core.moves import Deliver, Move, Reveal, Revoke
-from bot.core.opening import requested, settled
+from bot.core.opening import known_of, requested, settled
 from bot.core.permission import Circumstances
 from bot.core.policy import Policy
 from bot.core.request import Request, evolve
@@ -110,7 +110,8 @@ class Requests:
         )
         found = explained(ask, policy, facts)
         if isinstance(found.decision, NeedApproval):
-            return replace(found, decision=await self._gate.completable(found.decision, ask))
+            completable = await self._gate.completable(found.decision, ask)
+            return replace(found, decision=completable.decision)
         return found
 
     async def who_would_decide(self, explanation: Explanation) -> Found:
@@ -169,9 +170,21 @@ class Requests:
         decision = decide_ask(ask, policy, facts)
         if isinstance(decision, Allow):
             await self._gate.admit(ask.by, fresh=True)
+        members: Mapping[str, frozenset[str] | None] = {}
         if isinstance(decision, NeedApproval):
-            decision = await self._gate.completable(decision, ask)
-        asked = requested(id_, ask, decision, now=case.now, prolongs=prolongs, seen=facts.ticket)
+            completable = await self._gate.completable(decision, ask)
+            decision, members = completable.decision, completable.members
+        looked_up = [group.name for group in policy.groups_read_for(ask.bundle.name)]
+        asked = requested(
+            id_,
+            ask,
+            decision,
+            now=case.now,
+            prolongs=prolongs,
+            seen=facts.ticket,
+            known=known_of(facts, looked_up=looked_up),
+            members=members,
+        )
         step = Step(None, opened(asked, settled=settled(decision), case=case))
         opening = Opening(step=step, limits=ask.bundle.limits)
         outcome = await self._desk.open(opening, case=case)

@@ -9,7 +9,17 @@ import structlog
 from bot.core.errors import NotFound, Refused, WrongState
 from bot.core.events import Event
 from bot.core.identity import BOT, RequestId, fingerprint
-from bot.core.moves import End, Escalate, Lapse, Move, Remind, Scrub, Warn
+from bot.core.moves import (
+    End,
+    Escalate,
+    Lapse,
+    MarkOverdue,
+    Move,
+    Remind,
+    RemindReview,
+    Scrub,
+    Warn,
+)
 from bot.core.policy import Policy
 from bot.core.request import Request, timers
 from bot.core.states import Timer
@@ -64,6 +74,10 @@ class Timers:
                 return Warn()
             case Timer.END:
                 return End()
+            case Timer.REVIEW_REMIND:
+                return RemindReview()
+            case Timer.REVIEW_OVERDUE:
+                return MarkOverdue()
             case Timer.REMIND:
                 request = await self._desk.load(id_)
                 people = await self._gate.who_can_act(request, self._policy())

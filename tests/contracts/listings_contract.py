@@ -1,4 +1,5 @@
 from datetime import timedelta
+from typing import Any
 
 from bot.core import events as e
 from bot.core.identity import RequestId
@@ -42,3 +43,18 @@ class ListingsContract:
         await world.ledger.commit(change("end", over))
         assert await counts() == (0, 0)
         assert await world.listings.of_person(ANNA) == [over]
+
+    async def test_what_works_is_listed_by_its_end(self, world: World) -> None:
+        assert await world.listings.live() == []
+        over: dict[str, dict[str, Any]] = {
+            REQUEST: {},
+            IDS[0]: {"request": IDS[0], "duration": timedelta(minutes=1)},
+        }
+        works = {id_: granted(requested(**parts), at=T0) for id_, parts in over.items()}
+        for id_, parts in over.items():
+            await world.ledger.commit(opening(**parts))
+            record = a_request(*works[id_], **parts)
+            await world.ledger.commit(change("grant", record, expected=1, subject=record.id))
+        assert [each.id for each in await world.listings.live()] == [IDS[0], REQUEST]
+        await world.ledger.commit(change("end", a_request(*works[REQUEST], ended())))
+        assert [each.id for each in await world.listings.live()] == [IDS[0]]

@@ -41,9 +41,11 @@ from bot.core.states import (
     GRANT_NEXT,
     NOTES,
     REQUEST_NEXT,
+    REVIEW_NEXT,
     TIMERS,
     GrantState,
     RequestState,
+    ReviewState,
     Timer,
     is_terminal,
 )
@@ -323,6 +325,7 @@ ALLOWED = {
     (Revoke(), "requester"),
     (Revoke(), "approver"),
     (Revoke(), "owner"),
+    (Revoke(), "bot"),
 }
 WHEN = {Lapse: 61, End: 32}
 
@@ -444,6 +447,7 @@ def test_the_claims_are_those_of_rfc_9068():
 def test_each_fact_moves_a_request_or_a_grant_or_is_a_note():
     moving = {event for exits in REQUEST_NEXT.values() for event in exits}
     moving |= {event for exits in GRANT_NEXT.values() for event in exits}
+    moving |= {event for exits in REVIEW_NEXT.values() for event in exits}
     assert moving | NOTES | {e.Requested, e.Granted} == set(e.WIRE) == set(e.Event.__args__)
 
 
@@ -452,6 +456,8 @@ def test_every_state_can_be_reached():
     assert reached == set(RequestState)
     granted = {state for exits in GRANT_NEXT.values() for state in exits.values()}
     assert granted | {GrantState.READY} == set(GrantState)
+    reviewed = {state for exits in REVIEW_NEXT.values() for state in exits.values()}
+    assert reviewed == set(ReviewState)
 
 
 def decided(request: Request, move: Move, by: Actor, minutes: float = 1) -> Request:

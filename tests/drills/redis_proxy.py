@@ -19,8 +19,8 @@ from redis.asyncio import Redis
 from tests.drills.trap import Killed, Trap
 
 READS = {
-    *("CLIENT", "EXISTS", "GET", "HELLO", "HGET", "HGETALL", "INFO", "LRANGE", "PING", "SELECT"),
-    *("TIME", "XRANGE", "ZCARD", "ZCOUNT", "ZRANGE", "ZREVRANGE"),
+    *("CLIENT", "EXISTS", "GET", "HELLO", "HGET", "HGETALL", "HVALS", "INFO", "LRANGE", "PING"),
+    *("SELECT", "TIME", "XRANGE", "ZCARD", "ZCOUNT", "ZRANGE", "ZREVRANGE"),
 }
 _SCRIPTS = {
     hashlib.sha1(text.read_bytes()).hexdigest(): text.name.removesuffix(".lua")

@@ -172,6 +172,58 @@ bundles:
     channel: "#access-requests"
     max_duration: 1h
     default_duration: 30m
+  alarm:
+    title: Repair production
+    scopes: [ci:deploy, logs:read]
+    resource: https://billing.example
+    environment: production
+    access: write
+    risk: critical
+    owner: security
+    channel: "#access-requests"
+    max_duration: 1h
+    default_duration: 30m
+    delivery: message
+    ticket: {pattern: "INC-[0-9]+", example: INC-7}
+    break_glass:
+      who: [leads]
+      max_duration: 15m
+      notify: ["#general"]
+      review_by: [security, leads]
+      review_within: 24h
+  urgent:
+    title: Repair at once
+    scopes: [ci:deploy]
+    environment: production
+    access: write
+    risk: high
+    owner: security
+    channel: "#access-requests"
+    max_duration: 1h
+    default_duration: 30m
+    break_glass:
+      who: [leads]
+      max_duration: 15m
+      reason_min: 1
+      notify: ["#hidden", "#general"]
+      review_by: [security]
+      review_within: 4s
+  sealed:
+    title: Repair what is sealed
+    scopes: [ci:deploy]
+    environment: production
+    access: write
+    risk: critical
+    owner: security
+    channel: "#access-requests"
+    max_duration: 1h
+    default_duration: 30m
+    break_glass:
+      who: [leads]
+      max_duration: 15m
+      notify: ["#general"]
+      review_by: [security]
+      review_within: 24h
   partners:
     title: Work with partners
     scopes: [logs:read]
@@ -258,7 +310,7 @@ rules:
     decision: require
     chain: manager
   - id: by-a-lead
-    bundles: {name: [read, refund]}
+    bundles: {name: [read, refund, alarm, urgent, sealed]}
     requesters: [engineers]
     decision: require
     chain: one-lead
@@ -300,6 +352,12 @@ rules:
     requesters: [engineers]
     decision: require
     chain: lead-then-security
+guardrails:
+  - id: not-even-then
+    bundles: {name: [sealed]}
+    deny: true
+    even_break_glass: true
+    note: Call the vendor instead.
 """
 
 _CLIENTS = f"""\

@@ -44,6 +44,7 @@ class Town:
     Attributes:
         bots: The replicas.
         forgiven: What Slack would punish, but the test made the bot do.
+        reload: Set to have the policy files read now.
     """
 
     sandbox: Sandbox
@@ -52,6 +53,7 @@ class Town:
     session: aiohttp.ClientSession
     bots: list[Bot] = field(default_factory=list)
     forgiven: set[str] = field(default_factory=set)
+    reload: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def url(self) -> str:
@@ -88,7 +90,7 @@ class Town:
     @asynccontextmanager
     async def bot(self, *, embedded: Path | None = None) -> AsyncIterator[Bot]:
         """Run one replica, the one that Slack talks to over HTTP if it is the first."""
-        async with running(self.settings, Role.ALL, embedded=embedded) as bot:
+        async with running(self.settings, Role.ALL, embedded=embedded, reload=self.reload) as bot:
             self.bots.append(bot)
             if self.settings.signing_secret is not None:
                 self.sandbox.events_url = f"{self.url}/slack/events"

@@ -27,7 +27,6 @@ def test_the_right_files_are_right(tmp_path):
             "13:5: {at}.enviroment: unknown key 'enviroment' (did you mean 'environment'?)",
         ),
         ("zzz: 1", "13:5: {at}.zzz: unknown key 'zzz'"),
-        ("break_glass: {}", "13:5: {at}.break_glass: 'break_glass' is not supported yet"),
         ("extend: {}", "13:13: {at}.extend: `extend` needs `times` or `total`"),
         ("extend: {times: -1}", "13:21: {at}.extend.times: must be 0 or more, not -1"),
         (
@@ -619,8 +618,15 @@ def test_a_rule_that_is_wrong_is_refused_at_the_place(tmp_path, lines, problem):
         ),
         ("{id: a, deny: true}", "12:5: guardrails[0]: the key 'bundles' is missing"),
         (
-            "{id: a, bundles: {}, deny: true, even_break_glass: true}",
-            "12:38: guardrails[0].even_break_glass: 'even_break_glass' is not supported yet",
+            "{id: a, bundles: {}, deny: true, even_break_glass: yes}",
+            "12:56: guardrails[0].even_break_glass: must be true or false, not 'yes'",
+        ),
+        (
+            "{id: a, bundles: {}, even_break_glass: true}",
+            (
+                "12:5: guardrails[0]: a guardrail needs `deny: true`, `max_duration` or"
+                " `min_approvals`"
+            ),
         ),
         ("deny", "12:5: guardrails[0]: must be a mapping, not 'deny'"),
     ],

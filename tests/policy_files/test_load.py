@@ -375,3 +375,23 @@ def test_whatever_a_file_holds_is_loaded_or_refused(tmp_path, content):
 def test_whatever_is_typed_into_a_file_is_loaded_or_refused(tmp_path, place, typed):
     rules = (RULES[:place] + typed + RULES[place:]).encode()
     refusals(put(tmp_path, RIGHT | {"rules.yaml": rules}))
+
+
+def test_the_admin_channel_may_be_named_in_any_file(tmp_path):
+    assert loaded(tmp_path).admin_channel == ""
+    top = 'version: 1\nadmin_channel: "#jit-admin"\n'
+    found = loaded(tmp_path, top=top)
+    assert found.admin_channel == "#jit-admin"
+    assert found.policy.digest == loaded(tmp_path, top="version: 1\n").policy.digest
+
+
+def test_the_admin_channel_is_named_once_over_all_files_and_is_a_channel(tmp_path):
+    top = "version: 1\nadmin_channel: {channel}\n"
+    one, two = top.format(channel="C0ADMIN"), top.format(channel='"#jit-admin"')
+    assert problems(tmp_path, a=one, b=two) == [
+        "p/b.yaml:2:1: admin_channel: 'admin_channel' is defined at p/a.yaml:2 already"
+    ]
+    (tmp_path / "p" / "b.yaml").unlink()
+    assert problems(tmp_path, a=top.format(channel="jit-admin")) == [
+        "p/a.yaml:2:16: admin_channel: 'jit-admin' is not a channel: \"#name\" or an id"
+    ]

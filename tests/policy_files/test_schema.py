@@ -23,6 +23,7 @@ def test_a_duration_is_a_text_and_a_risk_one_of_four_words():
 def test_all_sections_are_there():
     assert set(SCHEMA["properties"]) == {
         "version",
+        "admin_channel",
         "defaults",
         "groups",
         "windows",

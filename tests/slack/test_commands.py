@@ -36,6 +36,20 @@ ID = RequestId("R-7K3M00000000")
             c.Why(Wish(bundle="logs", duration=timedelta(minutes=30), reason="to look")),
         ),
         ("why", c.Unknown("why", "why BUNDLE")),
+        ("break-glass logs", c.BreakGlass(Wish(bundle="logs"))),
+        (
+            "break-glass logs 5m --ticket INC-1 it is down",
+            c.BreakGlass(
+                Wish(
+                    bundle="logs",
+                    duration=timedelta(minutes=5),
+                    reason="it is down",
+                    ticket="INC-1",
+                )
+            ),
+        ),
+        ("break-glass", c.Unknown("break-glass", "break-glass BUNDLE")),
+        ("breakglass logs", c.Unknown("breakglass logs", "break-glass")),
         ("cancel", c.Unknown("cancel", "cancel ID")),
         ("revoke", c.Unknown("revoke", "revoke ID")),
         ("reqest logs", c.Unknown("reqest logs", "request")),

@@ -12,6 +12,7 @@ from bot.slack.forecast import why_text
 from tests.builders import ANNA, LEADS
 from tests.slack.looks import must_fit, parts
 from tests.slack.policies import PLAIN, POLICY
+from tests.usecases.bots import GLASS
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -73,3 +74,14 @@ def test_who_is_on_call_is_named_among_those_who_would_decide():
     found = explained(ask, policy, Facts(now=NOW, groups=frozenset({"engineers"})))
     told = read(why_text(found, {"sre-oncall": frozenset({"U0DAN"})}))
     assert "1 of `leads` or `sre-oncall` (<@U0DAN>)" in told
+
+
+def test_it_names_the_way_of_break_glass_where_there_is_one():
+    assert "In an emergency" not in read(why(a_rule(Verdict.DENY)))
+    bundle = replace(PLAIN, glass=GLASS)
+    ask = supposed(bundle, by=ANNA, duration=None)
+    policy = replace(POLICY, rules_of={PLAIN.name: ()})
+    rendered = why_text(explained(ask, policy, Facts(now=NOW, groups=frozenset())))
+    must_fit(rendered)
+    assert "In an emergency `engineers` can break the glass" in read(rendered)
+    assert "/jit break-glass logs" in read(rendered)

@@ -1,11 +1,15 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import aiohttp
 import pytest
 
 from bot.core import events as e
+from bot.core.emergency import Unreachable
 from bot.core.errors import Busy, Unavailable
 from bot.core.identity import BOT
+from bot.core.lifecycle import opened
+from bot.core.permission import Circumstances
 from bot.core.policy import Escalation, Stage
 from bot.core.request import replay
 from bot.on_call.memory import MemoryOnCall
@@ -15,7 +19,7 @@ from bot.slack.directory import SlackDirectory, find_home
 from bot.slack.messenger import CARD, LINES, LINES_AT_ONCE, SlackMessenger
 from bot.telemetry import MemoryMetrics
 from bot.usecases.secret import Secret
-from tests.builders import LEADS, REQUEST, T0, requested
+from tests.builders import LEADS, REQUEST, SIGNING, T0, requested
 from tests.contracts.messenger_contract import (
     ANNA,
     ASKED,
@@ -28,6 +32,7 @@ from tests.contracts.messenger_contract import (
     a_story,
     show,
 )
+from tests.core.test_review import EMERGENCY
 from tests.sandbox.parts import BOT_TOKEN, a_sandbox
 
 WRITES = ("chat.postMessage", "chat.update")
@@ -219,3 +224,61 @@ async def test_a_channel_that_fails_keeps_no_other_notice_back(slack):
         await shown(messenger, announcing("C0DEPLOY", "#general"))
     posted = {call["args"]["channel"] for call in await acme.calls("chat.postMessage")}
     assert "C0GENERAL" in posted
+
+
+def an_emergency(*notify, channel="#access-requests"):
+    asked = requested(
+        by=ANNA,
+        channel=channel,
+        stages=(),
+        emergency=replace(EMERGENCY, notify=notify),
+    )
+    case = Circumstances(now=T0, signing=SIGNING)
+    return a_story(*opened(asked, settled=e.GlassBroken, case=case))
+
+
+async def test_an_emergency_is_told_though_its_card_cannot_be_posted(room, slack):
+    _, acme, _ = slack
+    receipts = {}
+    with pytest.raises(Unavailable):
+        await show(room, an_emergency("#general", channel="#no-such-channel"), receipts)
+    assert {"glass:0", "token:1"} <= set(receipts)
+    assert CARD not in receipts
+    posted = [call["args"]["channel"] for call in await acme.calls("chat.postMessage")]
+    assert "C0GENERAL" in posted
+
+
+async def test_a_channel_that_could_not_be_told_of_an_emergency_is_named_in_the_thread_once(room):
+    receipts = {}
+    for _ in range(2):
+        await show(room, an_emergency("#partners", "#general"), receipts)
+    told = [each for each in await room.messages() if "Cannot be told" in each.text]
+    [line] = told
+    assert "shared with another company" in line.text
+    assert line.thread == receipts[CARD].ts
+    assert "glass:1" in receipts
+
+
+async def test_what_was_known_when_the_glass_was_broken_is_not_told_twice(room):
+    story = an_emergency("#partners")
+    asked = story.request.asked
+    known = replace(
+        asked.emergency,
+        unreachable=(Unreachable("#partners", "the channel #partners is shared"),),
+    )
+    case = Circumstances(now=T0, signing=SIGNING)
+    told = opened(replace(asked, emergency=known), settled=e.GlassBroken, case=case)
+    receipts = {}
+    await show(room, a_story(*told), receipts)
+    assert not [name for name in receipts if name.startswith("untold")]
+
+
+async def test_a_channel_that_breaks_afterwards_is_looked_at_anew_and_named(room, slack):
+    sandbox, _, messenger = slack
+    receipts, places = {}, sandbox.workspace.channels
+    assert await messenger._directory.channel_problem("#general") == ""
+    places["C0GENERAL"] = replace(places["C0GENERAL"], archived=True)
+    with pytest.raises(Unavailable):
+        await show(room, an_emergency("#general"), receipts)
+    await show(room, an_emergency("#general"), receipts)
+    assert {"untold:glass:0", CARD, "token:1"} <= set(receipts)

@@ -7,9 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.core import events as e
-from bot.core.account import Account, AskMark
+from bot.core.account import Account, AskMark, GlassMark
 from bot.core.errors import Unavailable
 from bot.core.identity import Actor, GrantId, Kind, RequestId
+from bot.core.lifecycle import opened
+from bot.core.moves import RaiseConcern, SignOff
 from bot.core.policy import Group, Stage
 from bot.core.request import Request
 from bot.core.scopes import Delivery, Risk, ScopeText
@@ -17,6 +19,8 @@ from bot.core.sources import Manager, Rota
 from bot.store.records import read_event, read_record, write_event, write_record
 from bot.usecases.ports import Receipt, TokenRecord
 from tests.builders import BEN, REQUEST, T0, a_request, granted, requested
+from tests.core.test_lifecycle import case
+from tests.core.test_review import BROKEN, CLEO, play
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 times = st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=st.just(UTC))  # noqa: DTZ001
@@ -162,8 +166,29 @@ def test_an_actor_is_not_confused_with_another_of_the_same_spelling() -> None:
 
 def test_a_record_from_before_a_part_was_known_is_read() -> None:
     old = json.loads(write_record(a_request()))
-    for part in ("active_per_user", "cool_down", "longest_in_all", "seen"):
+    limits = ("active_per_user", "cool_down", "longest_in_all", "seen")
+    for part in (*limits, "emergency", "has_glass", "known", "members"):
         del old["asked"][part]
+    del old["review"]
     for group in old["asked"]["stages"][0]["approvers"]:
         del group["any_of"], group["min_members"], group["on_call"], group["manager"]
     assert read_record(Request, json.dumps(old).encode()) == a_request()
+
+
+def test_an_account_from_before_break_glass_is_read() -> None:
+    account = Account(id="person:T0:U0ANNA", version=3)
+    old = json.loads(write_record(account))
+    del old["broken"]
+    assert read_record(Account, json.dumps(old).encode()) == account
+
+
+def test_a_broken_glass_and_its_review_are_read_as_they_were_written() -> None:
+    request, _ = play(
+        [(RaiseConcern("why?"), CLEO, 1.0), (SignOff("fine"), CLEO, 1.0)], first=BROKEN
+    )
+    assert read_record(Request, write_record(request)) == request
+    mark = GlassMark(request.id, "alarm", T0)
+    account = Account(id="person:T0:U0ANNA", version=3, broken=(mark,))
+    assert read_record(Account, write_record(account)) == account
+    for event in opened(BROKEN.asked, settled=e.GlassBroken, case=case(0)):
+        assert read_event(write_event(event)) == event

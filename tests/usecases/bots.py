@@ -25,7 +25,7 @@ from bot.core.policy import (
     Verdict,
 )
 from bot.core.request import Request
-from bot.core.scopes import Bundle, Delivery, Limits, ScopeText, TicketRule, Tracker
+from bot.core.scopes import Bundle, Delivery, Glass, Limits, ScopeText, TicketRule, Tracker
 from bot.core.states import Timer
 from bot.keyring import MemorySigner
 from bot.slack.memory import MemoryDirectory, MemoryMessenger
@@ -42,6 +42,8 @@ from bot.store.redis import RedisStore
 from bot.trackers.memory import MemoryTickets
 from bot.usecases.background import Backgrounds
 from bot.usecases.desk import Desk, Stores
+from bot.usecases.emergencies import Emergencies
+from bot.usecases.facts import FactFinder
 from bot.usecases.gate import Gate
 from bot.usecases.ports import (
     SHOW,
@@ -121,6 +123,14 @@ def a_rule(verdict: Verdict, *stages: Stage, **over: Any) -> Rule:
 
 BY_LEAD = a_rule(Verdict.REQUIRE, LEAD)
 AT_ONCE = a_rule(Verdict.AUTO_APPROVE)
+GLASS = Glass(
+    who=("engineers",),
+    max_duration=timedelta(minutes=15),
+    reason_min=20,
+    notify=("#alarm",),
+    review_by=("security", "owners"),
+    review_within=timedelta(hours=4),
+)
 
 # Bundles by name, with the rules that decide about each.
 SHELF: Mapping[str, tuple[Bundle, tuple[Rule, ...]]] = {
@@ -138,6 +148,7 @@ SHELF: Mapping[str, tuple[Bundle, tuple[Rule, ...]]] = {
         (a_bundle("never"), a_rule(Verdict.DENY)),
         (a_bundle("ruleless"),),
         (a_bundle("hidden", channel="#hidden"), AT_ONCE),
+        (a_bundle("alarm", glass=GLASS), BY_LEAD),
         (a_bundle("ticketed", ticket=TicketRule(pattern="INC-[0-9]+", example="INC-7")), BY_LEAD),
     ]
 }
@@ -222,6 +233,16 @@ class Bot:
         self.backgrounds = Backgrounds(
             self.requests, self.gate, listings=self.listings, policy=lambda: self.policy
         )
+        self.facts = FactFinder(
+            self.gate, ledger=self.ledger, listings=self.listings, tickets=self.tickets
+        )
+        self.emergencies = Emergencies(
+            self.desk,
+            self.gate,
+            ledger=self.ledger,
+            facts=self.facts,
+            policy=lambda: self.policy,
+        )
         self.shows = Shows(
             self.requests,
             self.messenger,
@@ -260,6 +281,13 @@ class Bot:
     ) -> Outcome:
         wish = Wish(bundle=bundle, **{"reason": "incident number 7", **over})
         return await self.requests.open(wish, by=by, delivery=delivery)
+
+    async def break_glass(
+        self, bundle: str = "alarm", *, by: Actor = ANNA, delivery: str = "", **over: Any
+    ) -> Request:
+        wish = Wish(bundle=bundle, **{"reason": "production is down, INC-7", **over})
+        outcome = await self.emergencies.open(wish, by=by, delivery=delivery or self.delivery())
+        return outcome.request
 
     async def move(self, request: Request, move: Any, *, by: Actor, delivery: str = "") -> Outcome:
         delivery = delivery or self.delivery()
@@ -318,7 +346,7 @@ def slack() -> dict[str, Any]:
     directory = MemoryDirectory(TEAM)
     directory.people |= STANDINGS
     directory.usergroups["S0SECURITY"] = frozenset({EVA.id})
-    directory.channels |= {"#access": "", "#hidden": "the app is not in #hidden"}
+    directory.channels |= {"#access": "", "#alarm": "", "#hidden": "the app is not in #hidden"}
     return {"directory": directory, "messenger": MemoryMessenger()}
 
 

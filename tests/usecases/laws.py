@@ -66,12 +66,14 @@ async def check(bot: Bot, stored: Stored) -> list[Request]:
     _check_timers(requests, stored)
     _check_permissions(bot, requests, stored)
     await _check_counts(bot, requests)
+    await _check_reviews(bot, requests)
     return requests
 
 
 def _check_history(request: Request, history) -> None:
     kinds = [type(event) for event in history]
-    assert sum(kind in (e.Approved, e.Denied, e.Cancelled, e.Lapsed) for kind in kinds) <= 1
+    settling = (e.Approved, e.GlassBroken, e.Denied, e.Cancelled, e.Lapsed)
+    assert sum(kind in settling for kind in kinds) <= 1
     assert sum(kind in (e.Ended, e.Revoked) for kind in kinds) <= 1
     assert kinds.count(e.Started) <= 1
     delivered = [event.jti for event in history if isinstance(event, e.Delivered)]
@@ -84,6 +86,26 @@ def _check_history(request: Request, history) -> None:
         assert {token.scopes for token in request.grant.tokens} == {wanted}
         ends = [token.expires_at for token in request.grant.tokens]
         assert ends == sorted(set(ends))
+
+
+async def _check_reviews(bot: Bot, requests: list[Request]) -> None:
+    """Assert that each account knows what waits for review, and no more does than may."""
+    for who in {str(request.requester): request.requester for request in requests}.values():
+        waiting = {
+            request.id
+            for request in requests
+            if request.requester == who and request.review is not None and request.review.is_open
+        }
+        _, [account] = await bot.ledger.load_all([], [str(who)])
+        assert {mark.request for mark in account.broken} == waiting
+        assert len(waiting) <= 1
+    for request in requests:
+        if request.asked.emergency is not None and request.grant is not None:
+            glass = bot.policy.bundles[request.asked.bundle].glass
+            assert glass is not None
+            lasts = request.grant.ends_at - request.grant.started_at
+            assert lasts <= glass.max_duration
+            assert not request.votes
 
 
 def _check_timers(requests: list[Request], stored: Stored) -> None:

@@ -21,16 +21,18 @@ from bot.core.moves import (
     Move,
     Narrow,
     Question,
+    RaiseConcern,
     Reveal,
     Revoke,
     Scrub,
+    SignOff,
 )
 from bot.core.states import Timer
 from bot.store.memory import MemoryLedger, MemoryStore
 from bot.usecases.ports import Commit, Committed, Job, JobId, Standing
 from bot.usecases.wishes import Wish
 from tests.clocks import ManualClock
-from tests.usecases.bots import ANNA, BEN, CLEO, DAN, EVA, Bot, in_memory, on_redis
+from tests.usecases.bots import ANNA, BEN, CLEO, DAN, EVA, STANDINGS, Bot, in_memory, on_redis
 from tests.usecases.laws import check, in_redis, in_store
 
 LEADS = (BEN, CLEO, DAN)
@@ -44,6 +46,9 @@ MOVES: tuple[Move, ...] = (
     Cancel(),
     Reveal(),
     Revoke("over"),
+    SignOff("fine"),
+    RaiseConcern("why?"),
+    RaiseConcern("stop", ends=True),
 )
 BUNDLES = ("read", "two", "staged", "careful", "auto", "secret", "twice", "scarce", "rare", "never")
 MOSTLY_MEMBERS = (Standing.MEMBER, Standing.MEMBER, Standing.DEACTIVATED)
@@ -99,6 +104,16 @@ class Days(RuleBasedStateMachine):
         )
         delivery = self.bot.delivery()
         self.do(lambda: self.bot.requests.open(wish, by=by, delivery=delivery))
+
+    @rule(by=st.sampled_from(PEOPLE), minutes=st.integers(1, 20))
+    def break_glass(self, by: Any, minutes: int) -> None:
+        wish = Wish(
+            bundle="alarm",
+            reason="production is down, INC-7",
+            duration=timedelta(minutes=minutes),
+        )
+        delivery = self.bot.delivery()
+        self.do(lambda: self.bot.emergencies.open(wish, by=by, delivery=delivery))
 
     @precondition(lambda self: self.ids)
     @rule(data=st.data(), move=st.sampled_from(MOVES), by=st.sampled_from(PEOPLE))
@@ -178,6 +193,7 @@ class Days(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.ledger.lose = ""
         self.runner.run(self.bot.pass_(hours=5))
+        self.sign_off_what_is_open()
         requests = self.runner.run(check(self.bot, in_store(self.store)))
         assert all(request.is_over for request in requests)
         assert self.store.jobs == {}
@@ -194,6 +210,15 @@ class Days(RuleBasedStateMachine):
         assert len(lines) == len(self.store.log)
         self.runner.close()
 
+    def sign_off_what_is_open(self) -> None:
+        self.bot.directory.people |= STANDINGS
+        self.bot.directory._kept.clear()  # what was once looked up is kept for ever
+        for request in self.store.requests():
+            if request.review is not None and request.review.is_open:
+                by = EVA if request.requester != EVA else DAN
+                self.runner.run(self.bot.move(request, SignOff("at last"), by=by))
+        self.runner.run(self.bot.work())
+
 
 TestDays = Days.TestCase
 TestDays.settings = settings(max_examples=50, stateful_step_count=40, deadline=None)
@@ -206,8 +231,10 @@ async def crowd(replicas: tuple[Bot, Bot], seed: int) -> None:
 
     async def deed(number: int, bot: Bot) -> None:
         by, delivery = dice.choice(PEOPLE), f"{seed}.{number}"
-        kind = dice.choice(["ask", "move", "move", "move", "extend"])
-        if kind == "ask" or not ids:
+        kind = dice.choice(["ask", "glass", "move", "move", "move", "extend"])
+        if kind == "glass":
+            ids.append((await bot.break_glass(by=by, delivery=delivery)).id)
+        elif kind == "ask" or not ids:
             bundle = dice.choice(["read", "two", "scarce", "rare", "auto", "twice"])
             ids.append((await bot.open(bundle, by=by, delivery=delivery)).request.id)
         elif kind == "move":

@@ -1,0 +1,39 @@
+"""What a decision was based on besides the ask, as it is kept with it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What policy knew of the requester when it decided; None where it was not looked up.
+
+    Attributes:
+        groups: Names of the policy's groups that they were in.
+        looked_up: Names of all groups that were looked at.
+        active_grants, requests_today, auto_today: As in `decision.Facts`.
+    """
+
+    groups: tuple[str, ...]
+    looked_up: tuple[str, ...]
+    active_grants: int | None = None
+    requests_today: int | None = None
+    auto_today: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Members:
+    """Who was in a group with a say when something was asked.
+
+    Attributes:
+        people: Slack user ids, sorted; the first ones of a large group, () where it was unknown.
+        count: How many there were; None where it could not be read.
+    """
+
+    group: str
+    people: tuple[str, ...] = ()
+    count: int | None = None
+
+    @property
+    def all_known(self) -> bool:
+        """Whether `people` are all of them."""
+        return self.count == len(self.people)

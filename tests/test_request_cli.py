@@ -1,0 +1,160 @@
+"""`jit request show`: whether a reviewer can answer for a grant."""
+
+import asyncio
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from bot.cli import main
+from bot.core.identity import grant_id
+from bot.core.moves import Approve, Narrow, RaiseConcern, Revoke, SignOff
+from bot.store.redis_server import PREFIX
+from tests.usecases.bots import ANNA, BEN, CLEO, DAN, EVA, on_redis
+
+
+async def jit(*words, url):
+    env = {"REDIS_URL": url}
+    words = ["request", *words]
+    return await asyncio.to_thread(CliRunner().invoke, main, words, env=env)
+
+
+@pytest.fixture
+async def bot(redis):
+    return on_redis(redis)
+
+
+async def story(bot):
+    """Anna asks; Ben agrees to less, Dan to that, Eva too; Anna ends it."""
+    request = await bot.ask("careful", reason="incident number 7", ticket="INC-7")
+    less = Narrow("", ("invoices:read",), request.asked.duration)
+    await bot.move(request, less, by=BEN)
+    await bot.move(request, Approve(), by=DAN)
+    granted = (await bot.move(request, Approve(), by=EVA)).request
+    return (await bot.move(granted, Revoke("done with it"), by=ANNA)).request
+
+
+async def test_a_reviewer_reads_who_why_under_which_rule_and_who_could_have_said_no(bot, redis_url):
+    request = await story(bot)
+    found = await jit("show", request.id, url=redis_url)
+    assert found.exit_code == 0, found.output
+    told = [" ".join(line.split()) for line in found.output.splitlines()]
+    for line in (
+        f"request {request.id}, approved",
+        f"by {ANNA}",
+        "scopes invoices:read, refunds:read",
+        "narrowed invoices:read (1 left out) for 30m",
+        "reason incident number 7",
+        "ticket INC-7",
+        f"rule rule of policy {'d' * 64}",
+        "facts in groups: engineers (of those looked at: engineers)",
+        "active grants: not looked at",
+        "chain 1. peers: 2, 1 from owners",
+        "leads: U0BEN, U0CLEO, U0DAN",
+        "security (after 10m): U0EVA",
+        "2. security: 1",
+        f"yes {BEN} in stage peers as one of leads",
+        f"yes {DAN} in stage peers as one of leads, owners",
+        f"yes {EVA} in stage security as one of security",
+    ):
+        assert line in told, line
+    assert any("grant.revoked" in line and 'reason="done with it"' in line for line in told)
+    assert any(line.startswith(f"token {grant_id(request.id)}.1 until ") for line in told)
+    assert "eyJ" not in found.output
+
+
+async def test_programs_get_the_same_and_every_event(bot, redis_url):
+    request = await story(bot)
+    found = json.loads((await jit("show", grant_id(request.id), "--json", url=redis_url)).output)
+    assert found["request"] == request.id
+    assert found["facts"]["groups"] == ["engineers"]
+    peers, security = found["chain"]
+    assert peers["at_least"] == {"owners": 1}
+    assert [each["when"] for each in peers["could_say_no"]] == ["at once", "at once", "after 10m"]
+    assert security["could_say_no"][0]["people"] == [EVA.id]
+    assert found["approved_scopes"] == ["invoices:read"]
+    assert [vote["by"] for vote in found["votes"]] == [str(BEN), str(DAN), str(EVA)]
+    assert found["grant"]["tokens"] == [f"{grant_id(request.id)}.1"]
+    assert found["events"][0]["type"] == "request.requested"
+    assert found["events"][-1]["reason"] == "done with it"
+    assert "eyJ" not in json.dumps(found)
+
+
+async def test_what_policy_granted_by_itself_says_so(bot, redis_url):
+    request = await bot.ask("auto")
+    told = (await jit("show", request.id, url=redis_url)).output
+    assert "nobody was asked; group owners could end it" in told
+
+
+async def test_who_asked_is_not_among_those_who_could_have_said_no(bot, redis_url):
+    request = await bot.ask("read", by=CLEO)
+    found = json.loads((await jit("show", request.id, "--json", url=redis_url)).output)
+    assert found["chain"][0]["could_say_no"][0]["people"] == [BEN.id, DAN.id]
+
+
+async def test_a_group_that_could_not_be_read_is_said_to_be_unknown(bot, redis_url):
+    del bot.directory.usergroups["S0SECURITY"]
+    request = await bot.ask("staged")
+    told = (await jit("show", request.id, url=redis_url)).output
+    assert "security: could not be read" in told
+
+
+async def test_of_a_large_group_the_first_are_named_and_the_others_counted(bot, redis_url):
+    crowd = {BEN.id, *(f"U1{number:04}" for number in range(300))}
+    bot.directory.usergroups["S0SECURITY"] = frozenset(crowd)
+    request = await bot.ask("staged")
+    told = (await jit("show", request.id, url=redis_url)).output
+    assert "U10198 and 101 more, whose ids were not kept" in told
+
+
+async def test_a_request_that_is_kept_no_more_is_shown_from_the_log(bot, redis, redis_url):
+    request = await story(bot)
+    await redis.delete(f"{PREFIX}ev:{request.id}", f"{PREFIX}req:{request.id}")
+    told = (await jit("show", request.id, url=redis_url)).output
+    assert "incident number 7" in told
+    assert "grant.revoked" in told
+
+
+@pytest.mark.parametrize("id_", ["R-AAAAAAAAAAAA", "nonsense", "../etc"])
+async def test_an_id_that_nothing_has_is_refused(redis, redis_url, id_):
+    found = await jit("show", id_, url=redis_url)
+    assert found.exit_code == 2
+    assert "there is no request" in found.output
+
+
+async def test_break_glass_names_who_was_skipped_and_told_and_what_the_review_said(bot, redis_url):
+    del bot.directory.channels["#alarm"]
+    request = await bot.break_glass()
+    shown = await jit("show", request.id, url=redis_url)
+    told = [" ".join(line.split()) for line in shown.output.splitlines()]
+    until = request.review.until.isoformat()
+    for line in (
+        f"rule BREAK-GLASS of policy {'d' * 64}",
+        "facts in groups: engineers (of those looked at: engineers)",
+        "chain nobody was asked; groups leads, security, owners could end it",
+        "glass broken; leads would have been asked",
+        "told in: no channel",
+        "known not to be told: #alarm, there is no channel #alarm",
+        f"review due, until {until}, by one of security, owners",
+    ):
+        assert line in told, line
+    await bot.move(request, RaiseConcern("was that\nneeded?"), by=EVA)
+    await bot.move(request, SignOff("it was down"), by=DAN)
+    told = (await jit("show", request.id, url=redis_url)).output
+    assert f"concern of {EVA}: was that needed?" in told
+    assert f"signed off by {DAN}: it was down" in told
+    found = json.loads((await jit("show", request.id, "--json", url=redis_url)).output)
+    glass = found["break_glass"]
+    assert (glass["skipped"], glass["review_by"]) == (["leads"], ["security", "owners"])
+    assert glass["not_told"] == {"#alarm": "there is no channel #alarm"}
+    assert [each["comment"] for each in glass["review"]["concerns"]] == ["was that\nneeded?"]
+    assert glass["review"]["state"] == "done"
+    assert glass["review"]["signed_off"]["by"] == str(DAN)
+
+
+async def test_break_glass_that_was_denied_says_so(bot, redis_url):
+    request = await bot.break_glass(by=EVA)
+    told = (await jit("show", request.id, url=redis_url)).output
+    assert "none, as it was denied even so" in told
+    found = json.loads((await jit("show", request.id, "--json", url=redis_url)).output)
+    assert found["break_glass"]["review"] is None
