@@ -211,6 +211,8 @@ async def test_sighup_has_the_files_read_and_sigterm_still_ends_it(folder, redis
             "JIT_KEYS": str(folder.parent / "keys"),
             "JIT_ISSUER": RESOURCE,
             "JIT_POLICIES": str(folder),
+            "JIT_TICKET_URL": "https://desk.example/{ticket}",
+            "JIT_ON_CALL_URL": "https://rota.example/{schedule}",
             "HOST": "127.0.0.1",
             "PORT": str(free_port()),
         }

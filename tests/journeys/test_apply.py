@@ -35,6 +35,9 @@ async def jit(town, *words, **changed):
         "JIT_ISSUER": ISSUER,
         "JIT_RESOURCE": town.settings.resource,
         "JIT_POLICIES": str(town.settings.policies),
+        "JIT_TICKET_URL": town.settings.trackers.ticket_url,
+        "JIT_ON_CALL_URL": town.settings.on_call.url,
+        "JIT_ALLOW_PRIVATE": "127.0.0.1",
         **changed,
     }
     words = ["policy", "apply", *words]
@@ -63,7 +66,7 @@ async def test_a_grant_that_the_policy_forbids_by_now_is_ended_and_told(town, ow
     [grant] = json.loads(done.output)["grants"]
     assert (grant["bundle"], grant["ended"]) == ("read", True)
     await died(town, token)
-    await told(ben, other, "the bot ended the access", "today's policy forbids it: rule no-way")
+    await told(ben, other, "has ended* before its time", "today's policy forbids it: rule no-way")
     await becomes(ben, card, "*Works* until")
     assert (await jit(town, "--revoke-denied")).exit_code == 0
 
@@ -81,7 +84,7 @@ async def test_break_glass_is_judged_by_the_glass_and_its_review_stays_owed(town
     found = await jit(town, "--revoke-denied")
     assert found.output.startswith("ENDED     R-"), found
     assert "no rule lets you have alarm" in found.output
-    await told(eva, card, "the bot ended the access", "today's policy forbids it")
+    await told(eva, card, "has ended* before its time", "today's policy forbids it")
     card = await becomes(eva, card, "*Ended early*")
     assert (await eva.clicks("sign_off", card)).ok
     await eva.submits(FINE)

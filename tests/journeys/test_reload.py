@@ -1,6 +1,7 @@
 """Policy files that change while the bot runs."""
 
 import asyncio
+import re
 import shutil
 
 import pytest
@@ -87,7 +88,9 @@ async def test_a_broken_reload_is_shouted_and_the_old_policy_goes_on_until_it_is
     change(own, "requesters: [engineers]", "requesters: [enginers]")
     town.reload.set()
     told = await ben.sees("The policy files are refused", channel=ADMIN)
-    assert "policies/rules.yaml:36:18: rules[0].requesters[0]: there is no group" in told.plain()
+    assert re.search(
+        r"policies/rules.yaml:\d+:18: rules\[0\].requesters\[0\]: there is no group", told.plain()
+    )
     assert "… and " in told.plain()
     report = await reported(town, are_refused)
     assert report["policy"] == before
@@ -183,7 +186,7 @@ async def test_a_start_with_broken_files_goes_on_with_the_last_good_ones(redis, 
 
 async def test_a_first_start_with_broken_files_is_refused_with_every_problem(redis, redis_url, own):
     change(own, "decision: require", "decision: requires")
-    with pytest.raises(Misconfigured, match=r"policies/rules\.yaml:37:15: rules"):
+    with pytest.raises(Misconfigured, match=r"policies/rules\.yaml:\d+:15: rules"):
         async with a_town(redis_url, own):
             pass
 

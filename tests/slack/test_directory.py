@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.core.errors import Unavailable
-from bot.core.policy import Group
 from bot.on_call.memory import MemoryOnCall
 from bot.sandbox.client import Acme
 from bot.slack.directory import SlackDirectory, find_home
@@ -202,13 +201,3 @@ async def test_a_profile_that_cannot_be_read_is_told_as_such(slack):
     await acme.fails("users.profile.get", error="fatal_error", times=10)
     with pytest.raises(Unavailable, match="did not say who the manager of whoever asks is"):
         await directory.groups_of(who("U0BEN"), [MANAGER], about=who("U0ANNA"))
-
-
-async def test_a_fresh_look_sees_that_somebody_has_left_a_group(slack):
-    acme, directory, _ = slack
-    dan, sre = who("U0DAN"), Group(name="sre", usergroup="S0SRE")
-    assert await directory.groups_of(dan, [sre], about=dan) == {"sre"}
-    await acme.regroups("S0SRE", "Cleo")
-    assert await directory.groups_of(dan, [sre], about=dan) == {"sre"}  # as it was told lately
-    assert await directory.groups_of(dan, [sre], about=dan, fresh=True) == frozenset()
-    assert await directory.groups_of(dan, [sre], about=dan) == frozenset()
