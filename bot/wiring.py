@@ -42,6 +42,7 @@ from bot.telemetry import PrometheusMetrics
 from bot.trackers.github import GitHub
 from bot.trackers.jira import Jira
 from bot.trackers.json_url import JsonUrl
+from bot.usecases.absences import Absences
 from bot.usecases.background import Backgrounds
 from bot.usecases.desk import Desk, Stores
 from bot.usecases.emergencies import Emergencies
@@ -249,6 +250,7 @@ def build(on: Ground, home: Home) -> Parts:
     tickets = TicketDesk(
         trackers=_trackers(on), directory=directory, every=on.settings.trackers.every
     )
+    absences = Absences(desk, gate, ledger=store.ledger)
     requests = Requests(
         desk,
         gate,
@@ -256,6 +258,7 @@ def build(on: Ground, home: Home) -> Parts:
         listings=store.listings,
         policy=policy,
         tickets=tickets,
+        absences=absences,
     )
     shows = Shows(
         requests,
@@ -266,16 +269,17 @@ def build(on: Ground, home: Home) -> Parts:
         receipts=store.receipts,
         mint=desk.mint,
         clock=clock,
+        absences=absences,
     )
-    handlers: dict[str, Handler] = {
-        SHOW: shows,
-        **dict.fromkeys(Timer, Timers(desk, gate, policy=policy, tickets=tickets)),
-    }
+    timers = Timers(desk, gate, policy=policy, tickets=tickets, absences=absences)
+    handlers: dict[str, Handler] = {SHOW: shows, **dict.fromkeys(Timer, timers)}
     safety, messages, watches = (
         Worker(queue, store.jobs, handlers, clock=clock, metrics=on.metrics)
         for queue in (Queue.SAFETY, Queue.MESSAGES, Queue.WATCHES)
     )
-    backgrounds = Backgrounds(requests, gate, listings=store.listings, policy=policy)
+    backgrounds = Backgrounds(
+        requests, gate, listings=store.listings, policy=policy, absences=absences
+    )
     facts = FactFinder(gate, ledger=store.ledger, listings=store.listings, tickets=tickets)
     emergencies = Emergencies(desk, gate, ledger=store.ledger, facts=facts, policy=policy)
     clicks = Clicks(

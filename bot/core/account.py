@@ -1,8 +1,8 @@
 """Accounts: what limits across requests are counted in.
 
 A person's account counts asks and remembers denials; the account of a bundle, or of a bundle and a
-person, holds the requests whose grants are live. All are stored with a version in the same commit
-as what they count, so two simultaneous asks cannot both pass a limit.
+person, holds the requests whose grants are live; one more tells who is away. All are stored with a
+version in the same commit as what they count, so two simultaneous asks cannot both pass a limit.
 """
 
 from collections.abc import Sequence
@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from bot.core.absence import Away, at_hand
 from bot.core.durations import spell
 from bot.core.errors import NotAllowed
 from bot.core.identity import Actor, RequestId
@@ -62,6 +63,12 @@ class Account:
     denials: tuple[DenialMark, ...] = ()
     version: int = 0
     broken: tuple[GlassMark, ...] = ()
+    away: Away = ()
+
+
+# Who is away, of everybody: one record, so that a click reads it in one look, and so that what
+# is lent and what is done with it can never pass each other.
+ACCOUNT_OF_ABSENCES: Final = "absences"
 
 
 def account_of_person(who: Actor) -> str:
@@ -184,3 +191,22 @@ def with_grant(account: Account, bundle: str, request: RequestId, *, cap: int) -
 def without_grant(account: Account, request: RequestId) -> Account:
     """Return the account of a bundle, or of a holder, after that grant has ended."""
     return replace(account, live=account.live - {request}, version=account.version + 1)
+
+
+def with_absences(account: Account, away: Away) -> Account:
+    """Return the account of absences with these."""
+    return replace(account, away=away, version=account.version + 1)
+
+
+def on_behalf_of(account: Account, who: Actor, *, stand_in: Actor, at: datetime) -> Account:
+    """Return the account of absences after `stand_in` has acted for `who`.
+
+    Nothing in it changes but the version: what is withdrawn at the same moment conflicts.
+
+    Raises:
+        NotAllowed: `who` has not lent that place to `stand_in` (any more).
+    """
+    lent = [each for each in at_hand(account.away, at) if each.who == who]
+    if not any(each.stand_in == stand_in for each in lent):
+        raise NotAllowed("you do not stand in for them any more")
+    return replace(account, version=account.version + 1)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias, TypedDict
 
+from bot.core.absence import Away
 from bot.core.emergency import Emergency
 from bot.core.identity import Actor, GrantId, RequestId
 from bot.core.known import Known, Members
@@ -74,6 +75,8 @@ class Requested(Fact):
         has_glass: Whether the bundle could be had by break-glass, too.
         known: What was decided on besides; None in records from before it was kept.
         members: Who was in the groups that have, or could come to have, a say in the chain.
+        delegation: Whether others may approve it for who is away.
+        away: Who of `members` was away then.
     """
 
     bundle: str
@@ -104,6 +107,8 @@ class Requested(Fact):
     has_glass: bool = False
     known: Known | None = None
     members: tuple[Members, ...] = ()
+    delegation: bool = True
+    away: Away = ()
 
     @property
     def voices(self) -> tuple[Group, ...]:
@@ -117,11 +122,14 @@ class Voted(Fact):
     """An approver said yes in a stage (counted from 0).
 
     Attributes:
-        groups: Names of the groups with a say that the approver was in at that moment.
+        groups: Names of the groups with a say that the approver was in at that moment; where
+            somebody stood in, that whoever they stood in for was in.
+        on_behalf_of: Who is away, and has lent their place to `by`; None where nobody has.
     """
 
     stage: int
     groups: tuple[str, ...] = ()
+    on_behalf_of: Actor | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,20 +140,27 @@ class Narrowed(Fact):
         scopes, duration: What is left of it.
         dropped: Scopes that are asked for no more.
         was: The duration before.
+        on_behalf_of: As for `Voted`.
     """
 
     scopes: tuple[ScopeText, ...]
     duration: timedelta
     dropped: tuple[str, ...]
     was: timedelta
+    on_behalf_of: Actor | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked(Fact):
-    """An approver has a question `number` (from 0) for the requester."""
+    """An approver has a question `number` (from 0) for the requester.
+
+    Attributes:
+        on_behalf_of: As for `Voted`.
+    """
 
     number: int
     text: str
+    on_behalf_of: Actor | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,9 +211,14 @@ class GlassBroken(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Denied(Fact):
-    """An approver, or policy, said no; one no is enough."""
+    """An approver, or policy, said no; one no is enough.
+
+    Attributes:
+        on_behalf_of: As for `Voted`.
+    """
 
     reason: str
+    on_behalf_of: Actor | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -303,6 +323,30 @@ class Refused(Fact):
     why: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _OfAbsence(Fact):
+    """One fact about an absence of `by`; `request` is its id.
+
+    Attributes:
+        stand_in: Who acts in their place; None where nobody does.
+        since, until: From when to when, as it was declared.
+    """
+
+    stand_in: Actor | None
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AbsenceDeclared(_OfAbsence):
+    """Somebody said that they will be away, or are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AbsenceWithdrawn(_OfAbsence):
+    """Somebody took that back: from now on nobody stands in for them."""
+
+
 Event: TypeAlias = (
     Requested
     | Narrowed
@@ -331,7 +375,12 @@ Event: TypeAlias = (
     | Concerned
     | Reviewed
     | Refused
+    | AbsenceDeclared
+    | AbsenceWithdrawn
 )
+
+# What people do by their say in a chain, each for themselves or on behalf of who is away.
+Acting: TypeAlias = Narrowed | Voted | Asked | Denied
 
 # The names that the log and exports use; a name, once released, keeps its meaning.
 WIRE: Final[Mapping[type[Event], str]] = {
@@ -362,4 +411,6 @@ WIRE: Final[Mapping[type[Event], str]] = {
     Concerned: "review.concern_raised",
     Reviewed: "review.signed_off",
     Refused: "move.refused",
+    AbsenceDeclared: "absence.declared",
+    AbsenceWithdrawn: "absence.withdrawn",
 }

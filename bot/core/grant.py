@@ -34,11 +34,16 @@ class Signing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Close:
-    """How something came to its end."""
+    """How something came to its end.
+
+    Attributes:
+        on_behalf_of: Who is away, and has lent their place to `by`; None where nobody has.
+    """
 
     at: datetime
     by: Actor
     reason: str = ""
+    on_behalf_of: Actor | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

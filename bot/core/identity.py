@@ -8,6 +8,8 @@ from typing import Final, NewType
 
 RequestId = NewType("RequestId", str)
 GrantId = NewType("GrantId", str)
+# The one log tells of an absence under its id, as it tells of requests.
+AbsenceId = NewType("AbsenceId", RequestId)
 
 # Crockford's base 32: no I, L, O or U, so an id can be read out and typed.
 _ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -59,9 +61,17 @@ def request_id(delivery: str) -> RequestId:
 
     The same delivery always opens the same request, so one delivered twice opens nothing twice.
     """
-    number = int(fingerprint("request", delivery), 16)
-    letters = [_ALPHABET[(number >> 5 * place) & 31] for place in range(_ID_CHARACTERS)]
-    return RequestId("R-" + "".join(letters))
+    return RequestId("R-" + _letters("request", delivery))
+
+
+def _letters(kind: str, delivery: str) -> str:
+    number = int(fingerprint(kind, delivery), 16)
+    return "".join(_ALPHABET[(number >> 5 * place) & 31] for place in range(_ID_CHARACTERS))
+
+
+def absence_id(delivery: str) -> AbsenceId:
+    """Return the id of the absence that `delivery` declares; always the same, as for requests."""
+    return AbsenceId(RequestId("A-" + _letters("absence", delivery)))
 
 
 def is_request_id(text: str) -> bool:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from bot.core import events as e
+from bot.core.absence import NOBODY_AWAY, Away
 from bot.core.decision import Allow, Ask, Decision, Facts, NeedApproval, Reject
 from bot.core.identity import RequestId
 from bot.core.known import Known, Members
@@ -27,6 +28,7 @@ def requested(
     seen: SeenTicket | None = None,
     known: Known | None = None,
     members: Mapping[str, frozenset[str] | None] | None = None,
+    away: Away = NOBODY_AWAY,
 ) -> e.Requested:
     """Return the ask as it is kept, with the decision.
 
@@ -35,6 +37,7 @@ def requested(
         seen: What the tracker said of the ticket.
         known: What was decided on besides.
         members: Slack user ids of the groups with a say; None for a group that cannot be read.
+        away: Who of them is away.
     """
     bundle = ask.bundle
     chain = decision.chain if isinstance(decision, NeedApproval) else None
@@ -70,6 +73,8 @@ def requested(
         has_glass=bundle.glass is not None,
         known=known,
         members=tuple(_kept(name, users) for name, users in sorted((members or {}).items())),
+        delegation=bundle.delegation,
+        away=away,
     )
 
 

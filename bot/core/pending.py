@@ -25,6 +25,7 @@ from bot.core.request import Request, evolve, shown_digest, timers
 from bot.core.scopes import ScopeText
 from bot.core.states import RequestState, Timer, is_terminal
 from bot.core.texts import reason_of, tidy
+from bot.core.voices import Voice, with_a_say, yes_of
 
 # Each of them is a message to the requester.
 QUESTIONS_AT_MOST: Final = 20
@@ -108,11 +109,14 @@ def settling(
             return _less(request, move, by=by, case=case)
         case Question(text):
             number = len(request.questions)
-            return (e.Asked(**common, number=number, text=reason_of(text, least=1)),)
+            said = reason_of(text, least=1)
+            whose = _whose_word(request, by, case)
+            return (e.Asked(**common, number=number, text=said, on_behalf_of=whose),)
         case Answer(number, text):
             return (e.Answered(**common, number=number, text=reason_of(text, least=1)),)
         case Deny(reason):
-            return (e.Denied(**common, reason=reason_of(reason, least=1)),)
+            why, whose = reason_of(reason, least=1), _whose_word(request, by, case)
+            return (e.Denied(**common, reason=why, on_behalf_of=whose),)
         case Cancel():
             return (e.Cancelled(**common),)
         case Lapse():
@@ -139,7 +143,12 @@ def _less(request: Request, move: Narrow, *, by: Actor, case: Circumstances) -> 
         return _votes(request, by=by, case=case)
     common: e.Common = {"request": request.id, "at": case.now, "by": by}
     narrowed = e.Narrowed(
-        **common, scopes=scopes, duration=move.duration, dropped=dropped, was=asked.duration
+        **common,
+        scopes=scopes,
+        duration=move.duration,
+        dropped=dropped,
+        was=asked.duration,
+        on_behalf_of=_whose_yes(request, by, case).on_behalf_of,
     )
     return (narrowed, *_votes(evolve(request, narrowed), by=by, case=case))
 
@@ -163,10 +172,29 @@ def _kept(
     return tuple(text for text in asked.scopes if text.scope in wanted), dropped
 
 
+def _whose_yes(request: Request, by: Actor, case: Circumstances) -> Voice:
+    """Return in whose name `by` says yes.
+
+    Raises:
+        WrongState: In nobody's; whoever may approve was asked about before.
+    """
+    voice = yes_of(request, by, case.voices(request))
+    if voice is None:
+        raise WrongState("this approval would count for nothing")
+    return voice
+
+
+def _whose_word(request: Request, by: Actor, case: Circumstances) -> Actor | None:
+    """Return for whom `by` asks or denies, None if for themselves."""
+    speaking = with_a_say(request, by, case.voices(request))
+    return speaking[0].on_behalf_of if speaking else None
+
+
 def _votes(request: Request, *, by: Actor, case: Circumstances) -> tuple[e.Event, ...]:
     common: e.Common = {"request": request.id, "at": case.now, "by": by}
-    stage, groups = request.stage, tuple(sorted(case.groups))
-    voted = e.Voted(**common, stage=stage, groups=groups)
+    stage, voice = request.stage, _whose_yes(request, by, case)
+    groups, whose = tuple(sorted(voice.groups)), voice.on_behalf_of
+    voted = e.Voted(**common, stage=stage, groups=groups, on_behalf_of=whose)
     facts: tuple[e.Event, ...] = (voted,)
     if evolve(request, voted).open_places:
         return facts

@@ -31,8 +31,8 @@ from bot.core.moves import (
     SignOff,
     Warn,
 )
-from bot.core.places import open_places
 from bot.core.request import Request
+from bot.core.voices import Voice, uncounted, with_a_say, yes_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,12 +42,29 @@ class Circumstances:
     Attributes:
         groups: Names of the policy's groups that the actor is in now.
         resources: The resources that the actor, a machine, answers for.
+        lent: Whose place the actor has been lent, and their groups now.
+        bars_stand_ins: Whether today's policy lets nobody act for somebody else.
     """
 
     now: datetime
     signing: Signing
     groups: frozenset[str] = frozenset()
     resources: frozenset[str] = frozenset()
+    lent: tuple[Voice, ...] = ()
+    bars_stand_ins: bool = False
+
+    def voices(self, request: Request) -> tuple[Voice, ...]:
+        """Return in whose names the actor can speak, their own first."""
+        return (Voice(self.groups), *(() if self._is_barred(request) else self.lent))
+
+    def _is_barred(self, request: Request) -> bool:
+        return self.bars_stand_ins or not request.asked.delegation
+
+    def is_barred(self, request: Request, by: Actor) -> bool:
+        """Return whether all that the actor could say is lent, where nothing may be."""
+        own, every = (Voice(self.groups),), (Voice(self.groups), *self.lent)
+        speaks = with_a_say(request, by, own)
+        return not speaks and bool(with_a_say(request, by, every)) and self._is_barred(request)
 
 
 Guard: TypeAlias = Callable[[Request, Actor, Circumstances], bool]
@@ -70,14 +87,20 @@ def _is_requester_or_bot(request: Request, by: Actor, _: Circumstances) -> bool:
     return by in (BOT, request.requester)
 
 
-def _approves_this_stage(request: Request, _: Actor, case: Circumstances) -> bool:
-    return not case.groups.isdisjoint(request.voters)
+def _is_not_barred(request: Request, by: Actor, case: Circumstances) -> bool:
+    return not case.is_barred(request, by)
 
 
-def _fills_a_place(request: Request, _: Actor, case: Circumstances) -> bool:
-    given = [vote.groups for vote in request.votes if vote.stage == request.stage]
-    left = open_places(request.places, [*given, case.groups])
-    return len(left) < len(request.open_places)
+def _approves_this_stage(request: Request, by: Actor, case: Circumstances) -> bool:
+    return bool(with_a_say(request, by, case.voices(request)))
+
+
+def _is_not_counted(request: Request, by: Actor, case: Circumstances) -> bool:
+    return bool(uncounted(request, by, case.voices(request)))
+
+
+def _fills_a_place(request: Request, by: Actor, case: Circumstances) -> bool:
+    return yes_of(request, by, case.voices(request)) is not None
 
 
 def _may_end(request: Request, by: Actor, case: Circumstances) -> bool:
@@ -85,7 +108,9 @@ def _may_end(request: Request, by: Actor, case: Circumstances) -> bool:
     named = {group.name for group in asked.voices}
     if by.kind is Kind.MACHINE:
         return asked.resource in case.resources
-    return by in (BOT, request.requester) or bool(case.groups & {*named, asked.owner})
+    approved = any(vote.by == by and vote.on_behalf_of is not None for vote in request.votes)
+    has_a_say = bool(case.groups & {*named, asked.owner})
+    return by in (BOT, request.requester) or has_a_say or approved
 
 
 def _reviews(request: Request, _: Actor, case: Circumstances) -> bool:
@@ -96,7 +121,13 @@ def _reviews(request: Request, _: Actor, case: Circumstances) -> bool:
 
 _ONLY_BOT: Final = (_is_the_bot, "only the bot does this")
 _ONLY_REQUESTER: Final = (_is_requester, "only the person who asked can do this")
-_ONLY_APPROVER: Final = (_approves_this_stage, "you are not an approver of this request now")
+_ONLY_APPROVER: Final = (
+    (
+        _is_not_barred,
+        "nobody can stand in for others here: whoever is away must decide on this themselves",
+    ),
+    (_approves_this_stage, "you are not an approver of this request now"),
+)
 
 
 def _has_not_voted(request: Request, by: Actor, _: Circumstances) -> bool:
@@ -109,7 +140,11 @@ _ONCE: Final = (
 )
 _APPROVING: Final = (
     (_is_somebody_else, "you cannot approve your own request"),
-    _ONLY_APPROVER,
+    *_ONLY_APPROVER,
+    (
+        _is_not_counted,
+        "everybody counts once, whoever clicks: you, or whom you stand in for, are counted already",
+    ),
     (_fills_a_place, "there are enough approvals from your groups; others must approve now"),
 )
 
@@ -122,9 +157,9 @@ _REVIEWING: Final = (
 MAY: Final[Mapping[type[Move], tuple[tuple[Guard, str], ...]]] = {
     Approve: _APPROVING,
     Narrow: (_ONCE, *_APPROVING),
-    Question: ((_is_somebody_else, "this is your own request"), _ONLY_APPROVER),
+    Question: ((_is_somebody_else, "this is your own request"), *_ONLY_APPROVER),
     Answer: (_ONLY_REQUESTER,),
-    Deny: ((_is_somebody_else, "cancel your own request instead"), _ONLY_APPROVER),
+    Deny: ((_is_somebody_else, "cancel your own request instead"), *_ONLY_APPROVER),
     Cancel: (_ONLY_REQUESTER,),
     Lapse: (_ONLY_BOT,),
     Remind: (_ONLY_BOT,),

@@ -30,11 +30,13 @@ class Vote:
 
     Attributes:
         groups: Names of the groups with a say that they were in when they said it.
+        on_behalf_of: Whose place it fills, where `by` stood in for somebody; `groups` are theirs.
     """
 
     by: Actor
     stage: int
     groups: tuple[str, ...] = ()
+    on_behalf_of: Actor | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,8 +154,8 @@ def evolve(request: Request, event: e.Event) -> Request:
         return replace(request, grant=evolve_grant(request.grant, event), version=version)
     moved = replace(request, state=request_after(request.state, type(event)), version=version)
     match event:
-        case e.Voted(by=by, stage=stage, groups=groups):
-            vote = Vote(by=by, stage=stage, groups=groups)
+        case e.Voted(by=by, stage=stage, groups=groups, on_behalf_of=whose):
+            vote = Vote(by=by, stage=stage, groups=groups, on_behalf_of=whose)
             return replace(moved, votes=(*request.votes, vote))
         case e.Narrowed():
             return replace(moved, asked=_narrowed(request.asked, event))
@@ -167,8 +169,9 @@ def evolve(request: Request, event: e.Event) -> Request:
             return replace(moved, reminded=number + 1)
         case e.Escalated(number=number):
             return replace(moved, escalated=number + 1)
-        case e.Denied(at=at, by=by, reason=reason):
-            return replace(moved, close=Close(at=at, by=by, reason=reason))
+        case e.Denied(at=at, by=by, reason=reason, on_behalf_of=whose):
+            close = Close(at=at, by=by, reason=reason, on_behalf_of=whose)
+            return replace(moved, close=close)
         case _:
             close = Close(at=event.at, by=event.by)
             return replace(moved, close=close, review=_review_of(request.asked, event))

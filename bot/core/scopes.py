@@ -144,6 +144,7 @@ class Bundle:
         reason_min: Characters that a reason must have.
         channel: "#name" or id of the channel that its cards go to.
         glass: What is broken in an emergency; None where nothing can be.
+        delegation: Whether others may approve it for who is away.
     """
 
     name: str
@@ -165,6 +166,7 @@ class Bundle:
     prolonging: Prolonging = field(default_factory=Prolonging)
     delivery: Delivery = Delivery.MESSAGE
     glass: Glass | None = None
+    delegation: bool = True
 
     @property
     def scope_names(self) -> tuple[str, ...]:

@@ -164,7 +164,6 @@ class Bundle(Model):
         {
             "announce",
             "claim_within",
-            "delegation",
             "idle_end",
             "provider",
             "starts",
@@ -191,6 +190,7 @@ class Bundle(Model):
     extend: Extend | None = None
     break_glass: BreakGlass | None = None
     delivery: DeliveryName | None = None
+    delegation: bool = True
 
     @field_validator("scopes")
     @classmethod

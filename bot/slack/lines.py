@@ -105,6 +105,8 @@ def _told(event: e.Event, request: Request) -> tuple[str, str] | None:
         return _of_request(event, request)
     if isinstance(event, glass.OfReview):
         return glass.review_line(event)
+    if isinstance(event, e.AbsenceDeclared | e.AbsenceWithdrawn):
+        return None  # no request has it in its history
     return _of_grant(event, request)
 
 

@@ -4,11 +4,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from bot.core.absence import NOBODY_AWAY, Away
 from bot.core.errors import NotAllowed
 from bot.core.identity import Actor, RequestId
 from bot.core.policy import Policy
 from bot.core.request import Request
-from bot.usecases.gate import Gate
+from bot.core.voices import Voice
+from bot.usecases.absences import Absences
+from bot.usecases.gate import Gate, lends_now
 from bot.usecases.ports import Found, Listings
 from bot.usecases.requests import Requests
 
@@ -26,6 +29,9 @@ class Background:
         people: Slack user ids of everybody whose yes is waited for; () where not all is known.
         found: Who is on call, and who the manager is, in the groups that are waited for.
         earlier: What the requester had of this bundle before, newest first.
+        away: Who of those who could approve is away.
+        stands_in: Whether others may approve for them.
+        lent: For whom whoever looks can speak.
     """
 
     request: Request
@@ -33,6 +39,9 @@ class Background:
     people: tuple[str, ...]
     earlier: Sequence[Request]
     found: Found = field(default_factory=dict)
+    away: Away = NOBODY_AWAY
+    stands_in: bool = True
+    lent: tuple[Voice, ...] = ()
 
 
 class Backgrounds:
@@ -49,7 +58,9 @@ class Backgrounds:
         *,
         listings: Listings,
         policy: Callable[[], Policy],
+        absences: Absences,
     ) -> None:
+        self._absences = absences
         self._requests = requests
         self._gate = gate
         self._listings = listings
@@ -67,12 +78,16 @@ class Backgrounds:
         if request.requester == by:
             raise NotAllowed("this is for whoever decides", hint="see /jit status for your request")
         groups = await self._gate.groups_acting(by, request, policy)
+        away = await self._absences.now()
         return Background(
             request=request,
             groups=tuple(sorted(groups)),
-            people=await self._gate.who_can_act(request, policy),
+            people=await self._gate.who_can_act(request, policy, away),
             earlier=await self._earlier(request),
             found=await self._gate.found(request, policy),
+            away=await self._gate.away_from(request, policy, away),
+            stands_in=lends_now(request, policy),
+            lent=await self._absences.voices(by, request, policy),
         )
 
     async def _earlier(self, request: Request) -> Sequence[Request]:

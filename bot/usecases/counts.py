@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 
 from bot.core.account import (
+    ACCOUNT_OF_ABSENCES,
     Account,
     GlassMark,
     account_of_bundle,
     account_of_holder,
     account_of_person,
+    on_behalf_of,
     with_ask,
     with_denial,
     with_glass,
@@ -15,7 +17,7 @@ from bot.core.account import (
     without_glass,
     without_grant,
 )
-from bot.core.events import Denied, GlassBroken, Reviewed
+from bot.core.events import Acting, Denied, GlassBroken, Reviewed
 from bot.core.identity import BOT
 from bot.core.request import Request
 from bot.core.scopes import Limits
@@ -66,7 +68,15 @@ def accounts_of(step: Step) -> tuple[str, ...]:
     denied = asked.cool_down is not None and _denied_by_people(step)
     if denied or any(isinstance(event, GlassBroken | Reviewed) for event in step.events):
         found.append(account_of_person(asked.by))
+    if _lent(step) is not None:
+        found.append(ACCOUNT_OF_ABSENCES)
     return tuple(found)
+
+
+def _lent(step: Step) -> Acting | None:
+    """Return what in `step` somebody does in the place of who is away."""
+    acting = (event for event in step.events if isinstance(event, Acting))
+    return next((event for event in acting if event.on_behalf_of is not None), None)
 
 
 def recounted(account: Account, step: Step) -> Account:
@@ -74,10 +84,12 @@ def recounted(account: Account, step: Step) -> Account:
 
     Raises:
         NotAllowed: As many grants as the bundle allows are live already, or the glass must not
-            be broken before others have reviewed what was.
+            be broken before others have reviewed what was, or a place is lent no more.
     """
     after = step.after
-    asked = after.asked
+    asked, lent = after.asked, _lent(step)
+    if account.id == ACCOUNT_OF_ABSENCES and lent is not None and lent.on_behalf_of is not None:
+        return on_behalf_of(account, lent.on_behalf_of, stand_in=lent.by, at=lent.at)
     if account.id == account_of_person(asked.by):
         return _of_person(account, step)
     is_everybodys = account.id == account_of_bundle(asked.bundle)

@@ -16,6 +16,7 @@ from bot.core.lifecycle import decide
 from bot.core.moves import Extend, Lapse, Move
 from bot.core.permission import Circumstances
 from bot.core.request import Request
+from bot.core.voices import Voice
 from bot.usecases.commits import Step, commit_of
 from bot.usecases.counts import Opening, accounts_of, recounted
 from bot.usecases.ports import (
@@ -27,6 +28,7 @@ from bot.usecases.ports import (
     Metrics,
     Once,
     Signer,
+    Write,
 )
 from bot.usecases.telling import tell
 from bot.usecases.tokens import Mint
@@ -77,12 +79,22 @@ class Desk:
         self.mint = Mint(stores.signer)
 
     def circumstances(
-        self, groups: frozenset[str] = frozenset(), resources: frozenset[str] = frozenset()
+        self,
+        groups: frozenset[str] = frozenset(),
+        resources: frozenset[str] = frozenset(),
+        lent: tuple[Voice, ...] = (),
+        *,
+        bars_stand_ins: bool = False,
     ) -> Circumstances:
         """Return the circumstances of a move made now."""
-        signing = Signing(issuer=self._issuer, kid=self._stores.signer.active_kid)
-        now = self._stores.clock.now()
-        return Circumstances(now=now, signing=signing, groups=groups, resources=resources)
+        return Circumstances(
+            now=self._stores.clock.now(),
+            signing=Signing(issuer=self._issuer, kid=self._stores.signer.active_kid),
+            groups=groups,
+            resources=resources,
+            lent=lent,
+            bars_stand_ins=bars_stand_ins,
+        )
 
     async def load(self, id_: RequestId) -> Request:
         """Return the request.
@@ -186,6 +198,16 @@ class Desk:
             for event in change.events:
                 self._stores.metrics.count("jit_events_total", kind=e.WIRE[type(event)])
             tell(log, change.events)
+
+    async def keep(self, id_: CommitId, account: Account, events: Sequence[e.Event]) -> None:
+        """Store a changed account, its version one above the stored one, and what happened.
+
+        Raises:
+            Conflict, Unavailable: See `Ledger.commit`.
+        """
+        write = Write(record=account, expected=account.version - 1)
+        change = Commit(id=id_, subject=events[0].request, writes=[write], events=events)
+        self._tell(change, await self._ledger.commit(change))
 
     async def _steps(
         self, request: Request, events: tuple[e.Event, ...], *, by: Actor, case: Circumstances

@@ -1,13 +1,15 @@
 """Who may come in at all, and what is known of them."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from difflib import get_close_matches
 from typing import Final
 
 import structlog
 
+from bot.core.absence import NOBODY_AWAY, Absence, Away, present
 from bot.core.decision import Ask, Decision, NeedApproval, Reject
 from bot.core.emergency import Unreachable
 from bot.core.errors import Invalid, NotAllowed, Unavailable
@@ -16,6 +18,7 @@ from bot.core.places import why_incompletable
 from bot.core.policy import Group, Policy, Stage, channels_in, groups_in
 from bot.core.request import Request
 from bot.core.scopes import Bundle
+from bot.core.voices import counted_in
 from bot.usecases.ports import Directory, Found, Standing
 
 log = structlog.get_logger()
@@ -35,10 +38,12 @@ class Completable:
 
     Attributes:
         members: Slack user ids by group with a say; None for a group that cannot be read.
+        away: Who of them is away now.
     """
 
     decision: Decision
     members: Mapping[str, frozenset[str] | None]
+    away: Away = NOBODY_AWAY
 
 
 class Gate:
@@ -57,6 +62,25 @@ class Gate:
         standing = await self._directory.standing(who, fresh=fresh)
         if standing is not Standing.MEMBER:
             raise NotAllowed(_TURNED_AWAY[standing])
+
+    async def may_stand_in(self, who: Actor) -> None:
+        """Return if `who` may act for somebody who is away.
+
+        Raises:
+            NotAllowed: They are no member (any more).
+            Unavailable: Slack did not answer.
+        """
+        standing = await self._directory.standing(who, fresh=True)
+        if standing is not Standing.MEMBER:
+            raise NotAllowed(f"they cannot stand in for you: {_TURNED_AWAY[standing]}")
+
+    async def is_member(self, who: Actor) -> bool:
+        """Return whether `who` may use the bot at this moment.
+
+        Raises:
+            Unavailable: Slack did not answer.
+        """
+        return await self._directory.standing(who, fresh=True) is Standing.MEMBER
 
     async def admit_requester(self, request: Request) -> None:
         """Return if the requester may be granted something at this moment.
@@ -108,8 +132,15 @@ class Gate:
             raise wrong
         return known
 
-    async def completable(self, decision: NeedApproval, ask: Ask) -> Completable:
+    async def completable(
+        self, decision: NeedApproval, ask: Ask, *, away: Away, now: datetime
+    ) -> Completable:
         """Return `decision`, or a no where nobody could complete its chain for who asks.
+
+        Whoever is away until it is too late counts by whoever stands in for them, if anybody.
+
+        Args:
+            away: Who is away now.
 
         Raises:
             NotAllowed: A channel that the chain names cannot be used.
@@ -117,22 +148,72 @@ class Gate:
         chain = decision.chain
         await self.channels_must_do(ask.bundle, chain.stages)
         members = await self._members(groups_in(chain.stages), about=ask.by)
-        why = why_incompletable(chain, members, ask.by)
+        missing = tuple(each for each in away if _is_among(each, members, ask.by))
+        there = {
+            name: users
+            if users is None
+            else present(
+                users,
+                away,
+                besides={ask.by.id},
+                lends=ask.bundle.delegation,
+                back_before=now + chain.expire_after,
+            )
+            for name, users in members.items()
+        }
+        why = why_incompletable(chain, there, ask.by)
         if why is None:
-            return Completable(decision=decision, members=members)
+            return Completable(decision=decision, members=members, away=missing)
+        if why_incompletable(chain, members, ask.by) is None:
+            why += f" ({_who_is_missing(missing, lends=ask.bundle.delegation)})"
         reasons = (*decision.reasons, f"chain {chain.name} cannot be completed: {why}")
         no = Reject(rule=decision.rule, reasons=reasons, digest=decision.digest)
-        return Completable(decision=no, members=members)
+        return Completable(decision=no, members=members, away=missing)
 
-    async def who_can_act(self, request: Request, policy: Policy) -> tuple[str, ...]:
-        """Return the ids of everybody whose yes `request` waits for; () where not all is known."""
+    async def who_can_act(self, request: Request, policy: Policy, away: Away) -> tuple[str, ...]:
+        """Return the ids of everybody whose yes `request` waits for; () where not all is known.
+
+        Args:
+            away: Who is away now: whoever stands in for them can act instead.
+        """
         wanted = dict.fromkeys(name for place in request.open_places for name in place)
         groups = [policy.groups[name] for name in wanted if name in policy.groups]
         members = (await self._members(groups, about=request.requester)).values()
-        out = {request.requester.id, *(vote.by.id for vote in request.votes)}
         if None in members:
             return ()
-        return tuple(sorted({who for users in members for who in users or ()} - out))
+        users = {who for users in members for who in users or ()}
+        out = {request.requester.id, *counted_in(request)}
+        lends = lends_now(request, policy)
+        return tuple(sorted(present(users, away, besides=out, lends=lends)))
+
+    async def away_from(self, request: Request, policy: Policy, away: Away) -> Away:
+        """Return who of `away` `request` waits for, as far as that is known."""
+        if request.waits_for is None or not away:
+            return NOBODY_AWAY
+        groups = [policy.groups[name] for name in request.voters if name in policy.groups]
+        return await self.away_in(
+            groups, away, about=request.requester, besides=counted_in(request)
+        )
+
+    async def away_in(
+        self,
+        groups: Sequence[Group],
+        away: Away,
+        *,
+        about: Actor,
+        besides: Collection[str] = (),
+    ) -> Away:
+        """Return who of `away` is in `groups`, as far as that is known.
+
+        Args:
+            besides: Slack user ids of people who do not matter.
+        """
+        if not away:
+            return NOBODY_AWAY
+        members = await self._members(groups, about=about)
+        return tuple(
+            each for each in away if _is_among(each, members, about) and each.who.id not in besides
+        )
 
     async def found(self, request: Request, policy: Policy) -> Found:
         """Return who is in the groups that `request` waits for and that are from elsewhere."""
@@ -180,6 +261,26 @@ class Gate:
             except Unavailable as problem:
                 log.info("channel.unknown", channel=channel, code=problem.code)
         return tuple(each for each in found if each.why)
+
+
+def lends_now(request: Request, policy: Policy) -> bool:
+    """Return whether others may approve `request` for who is away, then and by today's policy."""
+    bundle = policy.bundles.get(request.asked.bundle)
+    return request.asked.delegation and (bundle is None or bundle.delegation)
+
+
+def _is_among(
+    absence: Absence, members: Mapping[str, frozenset[str] | None], requester: Actor
+) -> bool:
+    if absence.who.id == requester.id:
+        return False
+    return any(absence.who.id in users for users in members.values() if users is not None)
+
+
+def _who_is_missing(away: Away, *, lends: bool) -> str:
+    people = "1 person is" if len(away) == 1 else f"{len(away)} people are"
+    stands_in = "too few stand in for them" if lends else "nobody can stand in here"
+    return f"{people} away, and {stands_in}"
 
 
 def _with_a_say(request: Request, policy: Policy) -> tuple[Group, ...]:

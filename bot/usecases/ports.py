@@ -7,11 +7,12 @@ All times are aware UTC datetimes. Stores raise `Unavailable` when nothing was d
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final, NewType, Protocol, TypeAlias
 
+from bot.core.absence import NOBODY_AWAY, Away
 from bot.core.account import Account
 from bot.core.events import Event
 from bot.core.identity import Actor, RequestId
@@ -356,6 +357,17 @@ class Directory(Protocol):
         """
 
 
+class Zones(Protocol):
+    """Where people are, in time."""
+
+    async def zone(self, who: Actor) -> tzinfo:
+        """Return the time zone of `who`; UTC where nobody knows it.
+
+        Raises:
+            Unavailable: Slack did not answer.
+        """
+
+
 class Tickets(Protocol):
     """One tracker."""
 
@@ -399,6 +411,8 @@ class Story:
         found: Who is on call, and who the manager is, in the groups that are waited for.
         token: The token itself, only while it is to be read in the direct message.
         now: When this was put together.
+        away: Who of those whose yes is waited for is away.
+        stands_in: Whether others may approve for them.
     """
 
     request: Request
@@ -406,6 +420,8 @@ class Story:
     token: str | None
     now: datetime
     found: Found = field(default_factory=dict)
+    away: Away = NOBODY_AWAY
+    stands_in: bool = True
 
 
 class Messenger(Protocol):

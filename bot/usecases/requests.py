@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import reduce
 
 from bot.core import events as e
+from bot.core.absence import NOBODY_AWAY, Away
 from bot.core.client import Client
 from bot.core.decision import (
     Allow,
@@ -15,21 +16,30 @@ from bot.core.decision import (
     decide_ask,
     why_no_more,
 )
-from bot.core.errors import Conflict, Invalid, NotAllowed, NotFound, Refused, WrongState
+from bot.core.errors import (
+    Conflict,
+    Invalid,
+    NotAllowed,
+    NotFound,
+    Refused,
+    Unavailable,
+    WrongState,
+)
 from bot.core.explaining import Explanation, explained, supposed
 from bot.core.identity import BOT, Actor, Kind, RequestId, fingerprint, request_id
 from bot.core.lifecycle import decide, opened
 from bot.core.moves import Deliver, Move, Reveal, Revoke
 from bot.core.opening import known_of, requested, settled
 from bot.core.permission import Circumstances
-from bot.core.policy import Policy
+from bot.core.policy import Policy, groups_in
 from bot.core.request import Request, evolve
+from bot.usecases.absences import Absences
 from bot.usecases.commits import Step
 from bot.usecases.counts import Opening
 from bot.usecases.desk import Desk
 from bot.usecases.extending import asked_again, why_no_longer
 from bot.usecases.facts import FactFinder
-from bot.usecases.gate import Gate, bundle_named
+from bot.usecases.gate import Gate, bundle_named, lends_now
 from bot.usecases.ports import CommitId, Found, Ledger, Listings
 from bot.usecases.tickets import TicketDesk
 from bot.usecases.wishes import Outcome, Wish
@@ -51,9 +61,11 @@ class Requests:
         listings: Listings,
         policy: Callable[[], Policy],
         tickets: TicketDesk,
+        absences: Absences,
     ) -> None:
         self._desk = desk
         self._gate = gate
+        self._absences = absences
         self._ledger = ledger
         self._listings = listings
         self._policy = policy
@@ -110,9 +122,17 @@ class Requests:
         )
         found = explained(ask, policy, facts)
         if isinstance(found.decision, NeedApproval):
-            completable = await self._gate.completable(found.decision, ask)
+            completable = await self._gate.completable(
+                found.decision, ask, away=await self._absences.now(), now=now
+            )
             return replace(found, decision=completable.decision)
         return found
+
+    async def who_is_away(self, explanation: Explanation) -> Away:
+        """Return who is away of those who would decide."""
+        decision, ask = explanation.decision, explanation.ask
+        stages = decision.chain.stages if isinstance(decision, NeedApproval) else ()
+        return await self._gate.away_in(groups_in(stages), await self._absences.now(), about=ask.by)
 
     async def who_would_decide(self, explanation: Explanation) -> Found:
         """Return who is on call, and who the manager is, in the groups that would decide."""
@@ -171,9 +191,12 @@ class Requests:
         if isinstance(decision, Allow):
             await self._gate.admit(ask.by, fresh=True)
         members: Mapping[str, frozenset[str] | None] = {}
+        away = NOBODY_AWAY
         if isinstance(decision, NeedApproval):
-            completable = await self._gate.completable(decision, ask)
-            decision, members = completable.decision, completable.members
+            completable = await self._gate.completable(
+                decision, ask, away=await self._absences.now(), now=case.now
+            )
+            decision, members, away = completable.decision, completable.members, completable.away
         looked_up = [group.name for group in policy.groups_read_for(ask.bundle.name)]
         asked = requested(
             id_,
@@ -184,6 +207,7 @@ class Requests:
             seen=facts.ticket,
             known=known_of(facts, looked_up=looked_up),
             members=members,
+            away=away,
         )
         step = Step(None, opened(asked, settled=settled(decision), case=case))
         opening = Opening(step=step, limits=ask.bundle.limits)
@@ -232,8 +256,17 @@ class Requests:
             Unavailable: Slack did not answer.
         """
         await self._gate.admit(by)
-        groups = await self._gate.groups_acting(by, request, self.policy, fresh=True)
-        return self._desk.circumstances(groups=groups)
+        policy = self.policy
+        lent = await self._absences.voices(by, request, policy)
+        try:
+            groups = await self._gate.groups_acting(by, request, policy, fresh=True)
+        except Unavailable:
+            if not lent:
+                raise
+            groups = frozenset()  # what cannot be read gives nobody a say, nor takes any other
+        return self._desk.circumstances(
+            groups=groups, lent=lent, bars_stand_ins=not lends_now(request, policy)
+        )
 
     @asynccontextmanager
     async def _refusals_told(
@@ -337,7 +370,7 @@ class Requests:
         request = await self._desk.load(id_)
         if request.requester != by:
             groups = await self._gate.groups_acting(by, request, self.policy)
-            if not groups:
+            if not groups and not await self._absences.voices(by, request, self.policy):
                 raise NotFound(f"there is no request {id_}", hint="see /jit list for yours")
         return request
 

@@ -5,11 +5,13 @@ from contextlib import aclosing
 from datetime import timedelta
 from typing import Final
 
+from bot.core.absence import NOBODY_AWAY
 from bot.core.errors import NotFound
 from bot.core.policy import Policy
 from bot.core.request import Request, replay
-from bot.usecases.gate import Gate
-from bot.usecases.ports import Clock, Found, Job, Ledger, Messenger, Receipt, Receipts, Story
+from bot.usecases.absences import Absences
+from bot.usecases.gate import Gate, lends_now
+from bot.usecases.ports import Clock, Job, Ledger, Messenger, Receipt, Receipts, Story
 from bot.usecases.requests import Requests
 from bot.usecases.tokens import Mint
 
@@ -18,6 +20,7 @@ LEASE: Final = timedelta(seconds=3)
 # Nobody tells us that somebody else is on call now, or that a service is back.
 LOOK_AGAIN: Final = timedelta(minutes=1)
 LOOK_AGAIN_UNKNOWN: Final = timedelta(seconds=10)
+SOONEST: Final = timedelta(seconds=1)
 
 
 def token_message(number: int) -> str:
@@ -43,6 +46,7 @@ class Shows:
         receipts: Receipts,
         mint: Mint,
         clock: Clock,
+        absences: Absences,
     ) -> None:
         self._requests = requests
         self._messenger = messenger
@@ -52,6 +56,7 @@ class Shows:
         self._receipts = receipts
         self._mint = mint
         self._clock = clock
+        self._absences = absences
 
     async def __call__(self, job: Job) -> timedelta | None:
         """Show the request of `job`; returns early when the job was taken over.
@@ -71,7 +76,7 @@ class Shows:
                     return None
                 # At once: what is still to be shown may have to wait for long.
                 await self._deliver(story.request, receipt)
-        return _good_for(story.found)
+        return _good_for(story)
 
     async def _deliver(self, request: Request, receipt: Receipt) -> None:
         """Record that the newest token has reached the requester, if `receipt` says so."""
@@ -86,13 +91,16 @@ class Shows:
         if not history:
             raise NotFound(f"there is no request {job.id.request} to show")
         # Not the snapshot: another commit may lie between two reads.
-        request = replay(history)
+        request, policy = replay(history), self._policy()
+        away = await self._absences.now() if request.waits_for is not None else NOBODY_AWAY
         return Story(
             request=request,
             history=history,
             token=self._readable_token(request),
             now=self._clock.now(),
-            found=await self._gate.found(request, self._policy()),
+            found=await self._gate.found(request, policy),
+            away=await self._gate.away_from(request, policy, away),
+            stands_in=lends_now(request, policy),
         )
 
     def _readable_token(self, request: Request) -> str | None:
@@ -102,7 +110,9 @@ class Shows:
         return self._mint.token(grant.token)
 
 
-def _good_for(found: Found) -> timedelta | None:
-    if not found:
-        return None
-    return LOOK_AGAIN_UNKNOWN if None in found.values() else LOOK_AGAIN
+def _good_for(story: Story) -> timedelta | None:
+    """Return how long what is shown is good: who is away comes back, and nobody tells it."""
+    lasts = [max(each.until - story.now, SOONEST) for each in story.away]
+    if story.found:
+        lasts.append(LOOK_AGAIN_UNKNOWN if None in story.found.values() else LOOK_AGAIN)
+    return min(lasts, default=None)

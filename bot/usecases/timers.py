@@ -23,6 +23,7 @@ from bot.core.moves import (
 from bot.core.policy import Policy
 from bot.core.request import Request, timers
 from bot.core.states import Timer
+from bot.usecases.absences import Absences
 from bot.usecases.desk import Check, Desk
 from bot.usecases.gate import Gate
 from bot.usecases.ports import CommitId, Job
@@ -39,11 +40,18 @@ class Timers:
     """
 
     def __init__(
-        self, desk: Desk, gate: Gate, *, policy: Callable[[], Policy], tickets: TicketDesk
+        self,
+        desk: Desk,
+        gate: Gate,
+        *,
+        policy: Callable[[], Policy],
+        tickets: TicketDesk,
+        absences: Absences,
     ) -> None:
         self._desk = desk
         self._gate = gate
         self._tickets = tickets
+        self._absences = absences
         self._policy = policy
 
     async def __call__(self, job: Job) -> None:
@@ -80,7 +88,8 @@ class Timers:
                 return MarkOverdue()
             case Timer.REMIND:
                 request = await self._desk.load(id_)
-                people = await self._gate.who_can_act(request, self._policy())
+                away = await self._absences.now()
+                people = await self._gate.who_can_act(request, self._policy(), away)
                 return Remind(request.stage, request.reminded, people)
             case Timer.ESCALATE:
                 request = await self._desk.load(id_)

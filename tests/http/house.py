@@ -129,6 +129,7 @@ class House:
             listings=self.listings,
             policy=nobody,
             tickets=nobody,
+            absences=nobody,
         )
 
     def parts(self, *, issuer: str = ISSUER) -> HttpParts:

@@ -40,6 +40,7 @@ from bot.store.memory import (
 )
 from bot.store.redis import RedisStore
 from bot.trackers.memory import MemoryTickets
+from bot.usecases.absences import Absences
 from bot.usecases.background import Backgrounds
 from bot.usecases.desk import Desk, Stores
 from bot.usecases.emergencies import Emergencies
@@ -222,6 +223,7 @@ class Bot:
         self.tickets = TicketDesk(
             trackers={Tracker.JIRA: self.tracker}, directory=self.directory, every=self.watch_every
         )
+        self.absences = Absences(self.desk, self.gate, ledger=self.ledger)
         self.requests = Requests(
             self.desk,
             self.gate,
@@ -229,9 +231,14 @@ class Bot:
             listings=self.listings,
             policy=lambda: self.policy,
             tickets=self.tickets,
+            absences=self.absences,
         )
         self.backgrounds = Backgrounds(
-            self.requests, self.gate, listings=self.listings, policy=lambda: self.policy
+            self.requests,
+            self.gate,
+            listings=self.listings,
+            policy=lambda: self.policy,
+            absences=self.absences,
         )
         self.facts = FactFinder(
             self.gate, ledger=self.ledger, listings=self.listings, tickets=self.tickets
@@ -252,8 +259,15 @@ class Bot:
             receipts=self.receipts,
             mint=self.desk.mint,
             clock=self.clock,
+            absences=self.absences,
         )
-        self.timers = Timers(self.desk, self.gate, policy=lambda: self.policy, tickets=self.tickets)
+        self.timers = Timers(
+            self.desk,
+            self.gate,
+            policy=lambda: self.policy,
+            tickets=self.tickets,
+            absences=self.absences,
+        )
         self.tokens = Tokens(self.index, self.signer, self.clock, self.requests)
         self.safety, self.messages = self.worker(Queue.SAFETY), self.worker(Queue.MESSAGES)
         self.watches = self.worker(Queue.WATCHES)
