@@ -30,6 +30,7 @@ from bot.on_call.services import Services, unconfigured
 from bot.outbound import Outbound, open_outbound
 from bot.policy_files import Loaded
 from bot.slack.api import SlackApi
+from bot.slack.away_desk import AwayDesk
 from bot.slack.clicks import Clicks
 from bot.slack.directory import Home, SlackDirectory
 from bot.slack.listeners import Listeners
@@ -282,6 +283,7 @@ def build(on: Ground, home: Home) -> Parts:
     )
     facts = FactFinder(gate, ledger=store.ledger, listings=store.listings, tickets=tickets)
     emergencies = Emergencies(desk, gate, ledger=store.ledger, facts=facts, policy=policy)
+    away = AwayDesk(absences, api=on.api, zones=directory, clock=clock, after=after)
     clicks = Clicks(
         requests,
         api=on.api,
@@ -289,6 +291,7 @@ def build(on: Ground, home: Home) -> Parts:
         receipts=store.receipts,
         backgrounds=backgrounds,
         emergencies=emergencies,
+        away=away,
     )
     return Parts(
         home=home,
@@ -302,7 +305,7 @@ def build(on: Ground, home: Home) -> Parts:
             once=store.once,
             clock=clock,
         ),
-        listeners=_front(on, requests, emergencies, clicks, directory, after),
+        listeners=_front(on, requests, emergencies, clicks, away, directory, after),
         after=after,
         admins=AdminChannel(on.api, directory, shelf=store.policies, once=store.once),
         forbidden=Forbidden(
@@ -347,14 +350,15 @@ def _front(
     requests: Requests,
     emergencies: Emergencies,
     clicks: Clicks,
+    away: AwayDesk,
     directory: SlackDirectory,
     after: Tasks,
 ) -> Listeners:
     """Return what everything that Slack sends comes to."""
     return Listeners(
-        commands=Commands(requests, emergencies, api=on.api),
+        commands=Commands(requests, emergencies, api=on.api, away=away),
         clicks=clicks,
-        submissions=Submissions(requests, emergencies),
+        submissions=Submissions(requests, emergencies, away),
         api=on.api,
         directory=directory,
         metrics=on.metrics,

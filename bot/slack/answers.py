@@ -10,6 +10,7 @@ from bot.core.request import Request
 from bot.core.scopes import Bundle
 from bot.core.states import RequestState
 from bot.slack import words
+from bot.slack.away_forms import BOUNDS
 from bot.slack.cards import record_card
 from bot.slack.commands import Unknown
 from bot.slack.mrkdwn import (
@@ -40,6 +41,8 @@ _HELP: Final = (
     ("/jit status ID", "how one request stands"),
     ("/jit cancel ID", "take a request back"),
     ("/jit revoke ID", "end access before its time"),
+    ("/jit away until FRIDAY --to @WHO", f"say who stands in for you: {BOUNDS}"),
+    ("/jit away", "when you are away, and for whom you stand in; `/jit away off` takes it back"),
 )
 
 
@@ -48,7 +51,7 @@ def help_text() -> Rendered:
     """Return what can be typed."""
     lines = "\n".join(f"{code(typed)}  {does}" for typed, does in _HELP)
     return Rendered(
-        "Ask with /jit request; /jit why, bundles, list, status, cancel and revoke do the rest.",
+        "Ask with /jit request; /jit why, bundles, list, status, cancel, revoke, away do the rest.",
         [
             section("*Access for a while, for a reason.* You ask, somebody agrees, a token comes."),
             section(lines),

@@ -11,6 +11,7 @@ from bot.core.identity import RequestId
 from bot.core.moves import Narrow
 from bot.core.request import Request
 from bot.slack import words
+from bot.slack.away import missing_on
 from bot.slack.buttons import button_value, question_value, read_button, read_question
 from bot.slack.cards import why
 from bot.slack.elsewhere import unknown
@@ -194,7 +195,11 @@ def _asked_because(behind: Background) -> Iterator[str]:
     request = behind.request
     asked = request.asked
     yield f"*Rule*  {code(asked.rule)}{quotation('; '.join(asked.reasons), limit=_SAID)}"
-    yield f"*You have a say* as one of {words.groups(behind.groups)}"
+    if behind.groups:
+        yield f"*You have a say* as one of {words.groups(behind.groups)}"
+    for voice in behind.lent if behind.missing.lends else ():
+        whose = mention_user(voice.on_behalf_of.id) if voice.on_behalf_of is not None else ""
+        yield f"*You stand in* for {whose}, one of {words.groups(sorted(voice.groups))}"
     if request.waits_for is None:
         return
     stage = words.stage_name(request, request.stage)
@@ -202,6 +207,7 @@ def _asked_because(behind: Background) -> Iterator[str]:
     people = words.mentions(mention_user(user) for user in behind.people)
     yield f"*Who can act*  {people or 'not all groups can be read now'}"
     yield from unknown(request, behind.found)
+    yield from missing_on(request, behind.missing)
 
 
 def _earlier(behind: Background) -> Iterator[str]:

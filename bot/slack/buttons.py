@@ -36,6 +36,8 @@ class Action(StrEnum):
     BREAK_GLASS = "break_glass"
     SIGN_OFF = "sign_off"
     CONCERN = "concern"
+    PLAN_AWAY = "plan_away"
+    END_AWAY = "end_away"
 
 
 def read_id(typed: str) -> RequestId:

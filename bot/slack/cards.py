@@ -11,6 +11,7 @@ from bot.core.identity import BOT
 from bot.core.request import Request
 from bot.core.states import GrantState, RequestState
 from bot.slack import glass, words
+from bot.slack.away import in_words, missing_on
 from bot.slack.buttons import Action, button_value, ending_button
 from bot.slack.elsewhere import unknown
 from bot.slack.mrkdwn import (
@@ -24,7 +25,6 @@ from bot.slack.mrkdwn import (
     code,
     context,
     counted,
-    mention,
     moment,
     packed,
     quotation,
@@ -32,21 +32,23 @@ from bot.slack.mrkdwn import (
     section,
     weight,
 )
-from bot.usecases.ports import NOTHING_FOUND, Found
+from bot.usecases.ports import NOBODY_MISSING, NOTHING_FOUND, Found, Missing
 
 # The stages that a card tells one by one.
 STAGES_TOLD: Final = 8
 _SAID_TEXT: Final = 1000
 
 
-def request_card(request: Request, found: Found = NOTHING_FOUND) -> Rendered:
+def request_card(
+    request: Request, found: Found = NOTHING_FOUND, missing: Missing = NOBODY_MISSING
+) -> Rendered:
     """Return the card, with buttons only while they work."""
-    return _card(request, found, live=True)
+    return _card(request, found, missing, live=True)
 
 
 def record_card(request: Request) -> Rendered:
     """Return all that the card says, without buttons."""
-    return _card(request, NOTHING_FOUND, live=False)
+    return _card(request, NOTHING_FOUND, NOBODY_MISSING, live=False)
 
 
 def retired_card(request: Request) -> Rendered:
@@ -87,8 +89,8 @@ def why(request: Request) -> Block:
     )
 
 
-def _card(request: Request, found: Found, *, live: bool) -> Rendered:
-    decision, _ = packed(_decision(request, found), room=MESSAGE_WEIGHT // 2, blocks=4)
+def _card(request: Request, found: Found, missing: Missing, *, live: bool) -> Rendered:
+    decision, _ = packed(_decision(request, found, missing), room=MESSAGE_WEIGHT // 2, blocks=4)
     above, below = [head(request), why(request)], [*decision, context(_small_print(request))]
     row = actions(*_buttons(request, whole=True)) if live else []
     scopes, hidden = _scopes(request, beside=[*above, *below, *row])
@@ -110,7 +112,7 @@ def _scopes(request: Request, *, beside: list[Block]) -> tuple[list[Block], int]
     return [*found, section(f"⚠️ *{hidden} of {len(lines)} scopes are not shown here*")], hidden
 
 
-def _decision(request: Request, found: Found) -> Iterator[str]:
+def _decision(request: Request, found: Found, missing: Missing) -> Iterator[str]:
     """Yield who must decide, who did, and how it went on."""
     asked = request.asked
     rule = f"rule {code(asked.rule)}" if asked.rule else "no rule applied"
@@ -120,6 +122,7 @@ def _decision(request: Request, found: Found) -> Iterator[str]:
         yield f"*Approval*  {rule}"
         yield from _stages(request, found)
         yield from unknown(request, found)
+        yield from missing_on(request, missing)
     else:
         yield f"*Decided by policy*  {rule}{quotation('; '.join(asked.reasons), limit=_SAID_TEXT)}"
     yield from _outcome(request)
@@ -166,7 +169,7 @@ def _said(mark: str, close: Close) -> Iterator[str]:
     if said and close.by == BOT:
         yield f"{mark} Why{said}"
     elif said:
-        yield f"{mark} {mention(close.by)} says{said}"
+        yield f"{mark} {in_words(close.by, close.on_behalf_of)} says{said}"
 
 
 def _small_print(request: Request) -> str:

@@ -22,6 +22,7 @@ from bot.core.request import Request
 from bot.core.states import RequestState
 from bot.slack.api import OPEN_WITHIN_S, SlackApi
 from bot.slack.approver_forms import answer_form, background_view, changes_form, question_form
+from bot.slack.away_desk import AwayDesk
 from bot.slack.buttons import Action, read_button, read_question, read_token_button
 from bot.slack.forms import read_draft, request_form
 from bot.slack.glass_forms import concern_form, glass_form, sign_off_form
@@ -78,7 +79,9 @@ class Clicks:
         receipts: Receipts,
         backgrounds: Backgrounds,
         emergencies: Emergencies,
+        away: AwayDesk,
     ) -> None:
+        self._away = away
         self._requests = requests
         self._emergencies = emergencies
         self._backgrounds = backgrounds
@@ -101,6 +104,8 @@ class Clicks:
             return await self._extend(click)
         if click.action == Action.ANSWER:
             return await self._open_answer(click)
+        if click.action in (Action.PLAN_AWAY, Action.END_AWAY):
+            return await self._away.clicked(click)
         id_, seen = read_button(click.value)
         if click.action in _OPENING:
             return await self._open(click, await self._form(id_, seen, click))

@@ -5,8 +5,10 @@
     /jit why BUNDLE [DURATION] [--ticket T] [reason…]
     /jit break-glass BUNDLE [DURATION] [--ticket T] [reason…]
     /jit bundles | list | status [ID] | cancel ID | revoke ID [reason…]
+    /jit away …  (see away_commands.py)
 
-Phones turn -- into a dash and quotes into curly ones; both are understood.
+Phones turn -- into a dash and quotes into curly ones; both are understood. People, channels and
+links come as Slack writes them (`should_escape` in the manifest), since a name alone is nobody.
 """
 
 import re
@@ -19,6 +21,7 @@ from bot.core.durations import read_duration
 from bot.core.errors import Invalid
 from bot.core.identity import RequestId
 from bot.core.policy import Policy
+from bot.slack.away_commands import AWAY, DASHES, AwayCommand, read_away
 from bot.slack.buttons import read_id
 from bot.slack.mrkdwn import MESSAGE_TEXT, NAME_TEXT, REASON_TEXT, tidy
 from bot.usecases.wishes import Wish
@@ -95,7 +98,17 @@ class Unknown:
 
 
 Command: TypeAlias = (
-    Help | Bundles | List | Status | Cancel | Revoke | Ask | Why | BreakGlass | Unknown
+    Help
+    | Bundles
+    | List
+    | Status
+    | Cancel
+    | Revoke
+    | Ask
+    | Why
+    | BreakGlass
+    | AwayCommand
+    | Unknown
 )
 
 _VERBS: Final = (
@@ -108,11 +121,13 @@ _VERBS: Final = (
     "list",
     "cancel",
     "revoke",
+    "away",
 )
-_DASHES: Final = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
 _QUOTES: Final = "\"'\u201c\u201d\u201e\u201f\u2018\u2019\u201a\u201b\u00ab\u00bb"
 _FLAGS: Final = re.IGNORECASE
-_TICKET: Final = re.compile(rf"(?:^|\s)(?:--|[{_DASHES}]-?)ticket(?:=|\s|$)(\S*)", _FLAGS)
+_TICKET: Final = re.compile(rf"(?:^|\s)(?:--|[{DASHES}]-?)ticket(?:=|\s|$)(\S*)", _FLAGS)
+# What Slack makes of people, channels and links in a command's text.
+_LINKED: Final = re.compile(r"<([@#]?)([^|>]*)(?:\|([^>]*))?>")
 _UNIT: Final = (
     r"(?:s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?|w|wks?|weeks?|months?|years?)"
 )
@@ -127,8 +142,11 @@ def read_command(text: str) -> Command:
         NotFound: An id was meant, but it has not the form of one.
         Invalid: A duration was meant, but it is none.
     """
-    typed = tidy(text, MESSAGE_TEXT)
-    verb, _, rest = typed.partition(" ")
+    verb, _, told = tidy(text, MESSAGE_TEXT).partition(" ")
+    if verb.lower() == "away":
+        return read_away(told) or Unknown(tidy(as_typed(f"away {told}"), NAME_TEXT), AWAY)
+    typed = as_typed(tidy(text, MESSAGE_TEXT))
+    rest = typed.partition(" ")[2]
     match verb.lower():
         case "" | "help":
             return Help()
@@ -149,13 +167,26 @@ def read_command(text: str) -> Command:
         case "revoke" if rest:
             id_, _, reason = rest.partition(" ")
             return Revoke(read_id(_bare(id_)), tidy(_bare(reason), REASON_TEXT))
-        case "cancel" | "revoke":
-            return Unknown(tidy(typed, NAME_TEXT), f"{verb.lower()} ID")
-        case "why" | "break-glass":
-            return Unknown(tidy(typed, NAME_TEXT), f"{verb.lower()} BUNDLE")
+        case "cancel" | "revoke" | "why" | "break-glass" as lone:
+            needs = "ID" if lone in ("cancel", "revoke") else "BUNDLE"
+            return Unknown(tidy(typed, NAME_TEXT), f"{lone} {needs}")
         case _:
             near = get_close_matches(verb.lower(), _VERBS, n=1)
             return Unknown(tidy(typed, NAME_TEXT), near[0] if near else "")
+
+
+def as_typed(text: str) -> str:
+    """Return a command's text as the person saw it, e.g. "@ben" for "<@U0BEN|ben>".
+
+    Source: https://docs.slack.dev/interactivity/implementing-slash-commands, "Escaping".
+    """
+
+    def seen(found: re.Match[str]) -> str:
+        sign, target, label = found[1], found[2], found[3]
+        return f"{sign}{label or target}" if sign else target
+
+    plain = _LINKED.sub(seen, text)
+    return plain.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
 def is_complete(wish: Wish, policy: Policy) -> bool:

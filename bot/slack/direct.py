@@ -12,6 +12,7 @@ from bot.core.request import Request
 from bot.core.scopes import Delivery
 from bot.core.states import SCRUB_AFTER, GrantState, RequestState
 from bot.slack import glass, words
+from bot.slack.away import in_words
 from bot.slack.buttons import (
     Action,
     ask_again_button,
@@ -30,7 +31,6 @@ from bot.slack.mrkdwn import (
     code,
     confirm,
     context,
-    mention,
     moment,
     packed,
     quotation,
@@ -49,7 +49,7 @@ def outcome_dm(event: e.Event, request: Request) -> Rendered | None:
 
     Other messages tell of the token and of the coming end.
     """
-    what, who = f"{words.wanted(request)} ({request.id})", mention(event.by)
+    what, who = f"{words.wanted(request)} ({request.id})", _who(event, request)
     match event:
         case e.Requested():
             return _recorded(request) if request.asked.stages else None
@@ -95,6 +95,14 @@ def outcome_dm(event: e.Event, request: Request) -> Rendered | None:
             )
         case _:
             return None
+
+
+def _who(event: e.Event, request: Request) -> str:
+    """Return who did it, and for whom."""
+    whose = event.on_behalf_of if isinstance(event, e.Acting) else None
+    if isinstance(event, e.Approved) and request.votes and request.votes[-1].by == event.by:
+        whose = request.votes[-1].on_behalf_of
+    return in_words(event.by, whose)
 
 
 def token_dm(request: Request, number: int, token: str | None) -> Rendered:

@@ -8,6 +8,7 @@ from bot.core.durations import spell
 from bot.core.explaining import Explanation, Fate, Tried
 from bot.core.policy import Stage
 from bot.slack import glass, words
+from bot.slack.away import missing_lines
 from bot.slack.mrkdwn import (
     BLOCK_WEIGHT,
     MESSAGE_BLOCKS,
@@ -21,7 +22,7 @@ from bot.slack.mrkdwn import (
     quoted,
     section,
 )
-from bot.usecases.ports import NOTHING_FOUND, Found
+from bot.usecases.ports import NOBODY_MISSING, NOTHING_FOUND, Found, Missing
 
 _MARK: Final[Mapping[Fate, str]] = {
     Fate.DECIDES: "👉",
@@ -35,22 +36,26 @@ _WHY_TEXT: Final = 300  # characters
 _AROUND: Final = 3 * BLOCK_WEIGHT + 1000
 
 
-def why_text(found: Explanation, people: Found = NOTHING_FOUND) -> Rendered:
+def why_text(
+    found: Explanation, people: Found = NOTHING_FOUND, missing: Missing = NOBODY_MISSING
+) -> Rendered:
     """Return what policy would say to an ask, and why.
 
     Args:
         people: Who is on call, and who the manager is, in the groups that would decide.
+        missing: Who of those who would decide is away.
     """
     bundle, length = found.ask.bundle, spell(found.ask.duration)
     title = quoted(bundle.title, limit=NAME_TEXT) or code(bundle.name)
     head = f"*{title}* for *{length}*: {_verdict(found, people)}"
+    away = missing_lines(missing, requester=found.ask.by)
     lines, hidden = packed(
-        (line for tried in found.tried for line in _lines(tried)),
+        (*away, *(line for tried in found.tried for line in _lines(tried))),
         room=MESSAGE_WEIGHT - _AROUND,
         blocks=MESSAGE_BLOCKS - 3,
     )
     more = f"{counted(hidden, 'more line')} do not fit. " if hidden else ""
-    missing = "" if found.ask.reason else "Rules that read your reason have seen none. "
+    unsaid = "" if found.ask.reason else "Rules that read your reason have seen none. "
     ask = f"Ask with `/jit request {bundle.name} {length} why…`"
     besides = [section(glass.in_short(bundle))] if bundle.glass is not None else []
     return Rendered(
@@ -59,7 +64,7 @@ def why_text(found: Explanation, people: Found = NOTHING_FOUND) -> Rendered:
             section(head),
             *lines,
             *besides,
-            context(f"{more}{missing}Limits are counted when you ask. {ask}"),
+            context(f"{more}{unsaid}Limits are counted when you ask. {ask}"),
         ],
     )
 

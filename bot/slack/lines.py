@@ -11,6 +11,7 @@ from bot.core.request import Request
 from bot.core.scopes import Delivery
 from bot.core.states import SCRUB_AFTER
 from bot.slack import glass, words
+from bot.slack.away import in_words
 from bot.slack.mrkdwn import (
     Rendered,
     code,
@@ -21,7 +22,7 @@ from bot.slack.mrkdwn import (
     quoted,
     section,
 )
-from bot.usecases.ports import NOTHING_FOUND, Found
+from bot.usecases.ports import NOBODY_MISSING, NOTHING_FOUND, Found, Missing
 
 # Ten lines may go out in one message: their texts together must stay below MESSAGE_TEXT.
 LINE_TEXT: Final = 390
@@ -44,12 +45,18 @@ _TRIED: Final[Mapping[str, str]] = {
 }
 
 
-def thread_line(event: e.Event, request: Request, found: Found = NOTHING_FOUND) -> Rendered | None:
+def thread_line(
+    event: e.Event,
+    request: Request,
+    found: Found = NOTHING_FOUND,
+    missing: Missing = NOBODY_MISSING,
+) -> Rendered | None:
     """Return the line that tells `event`; None for Granted, which Started always follows at once.
 
     Args:
         request: As it stands now, which may be later than the event.
         found: Who is on call, and who the manager is, now.
+        missing: Who is away now.
     """
     told = _told(event, request)
     if told is None:
@@ -57,13 +64,13 @@ def thread_line(event: e.Event, request: Request, found: Found = NOTHING_FOUND) 
     text, said = told
     inline = quoted(said, limit=_SAID_INLINE)
     sentence = words.bare(text) + (f": {inline}" if inline else "")
-    called = _called(event, request, found)
+    called = _called(event, request, found, missing)
     below = glass.besides(event, request) + (f"\n👉 {called}" if called else "")
     whole = text + quotation(said, limit=_SAID) + below
     return Rendered(sentence, [section(whole)])
 
 
-def _called(event: e.Event, request: Request, found: Found) -> str:
+def _called(event: e.Event, request: Request, found: Found, missing: Missing) -> str:
     """Return mentions of those who must act because of `event`; "" when that time is over.
 
     They stand in the block alone: Slack notifies of mentions there, and the sentence stays short.
@@ -85,7 +92,7 @@ def _called(event: e.Event, request: Request, found: Found) -> str:
         return ""
     if isinstance(event, e.Reminded) and event.people:
         return words.mentions(mention_user(user) for user in event.people)
-    return words.called(request, found)
+    return words.called(request, found, missing)
 
 
 _OfStages: TypeAlias = e.Voted | e.StagePassed | e.Reminded | e.Escalated
@@ -113,8 +120,8 @@ def _told(event: e.Event, request: Request) -> tuple[str, str] | None:
 def _of_stages(event: _OfStages, request: Request) -> str:
     name = words.stage_name(request, event.stage)
     match event:
-        case e.Voted(stage=stage, by=by):
-            return f"👍 {mention(by)} approved{_counted_vote(request, stage, by)}"
+        case e.Voted(stage=stage, by=by, on_behalf_of=whose):
+            return f"👍 {in_words(by, whose)} approved{_counted_vote(request, stage, by)}"
         case e.StagePassed():
             return f"☑️ Stage {name} is complete"
         case e.Reminded():
@@ -126,7 +133,8 @@ def _of_stages(event: _OfStages, request: Request) -> str:
 
 
 def _of_talks(event: _OfTalks, request: Request) -> tuple[str, str]:
-    who = mention(event.by)
+    whose = None if isinstance(event, e.Answered) else event.on_behalf_of
+    who = in_words(event.by, whose)
     match event:
         case e.Narrowed():
             return f"✂️ {who} approves less than was asked: {words.narrowed(event)}", ""
@@ -161,8 +169,9 @@ def _of_request(event: _OfRequest, request: Request) -> tuple[str, str]:
             if by == BOT:
                 return "✅ *Approved by policy*", "; ".join(request.asked.reasons)
             return "✅ *Approved* by everybody it needed", ""
-        case e.Denied(by=by, reason=reason):
-            return f"❌ *Denied by {'policy' if by == BOT else who}*", reason
+        case e.Denied(by=by, reason=reason, on_behalf_of=whose):
+            denier = "policy" if by == BOT else in_words(by, whose)
+            return f"❌ *Denied by {denier}*", reason
         case e.Cancelled():
             return f"↩️ {who} took the request back", ""
         case e.Lapsed():

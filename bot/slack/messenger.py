@@ -85,7 +85,9 @@ class SlackMessenger:
         channel = story.request.asked.channel
         try:
             where = await self._where(known.get(CARD), channel)
-            message = _Message(name=CARD, shown=request_card(story.request, story.found))
+            message = _Message(
+                name=CARD, shown=request_card(story.request, story.found, story.missing)
+            )
             async for receipt in self._stands(message, where, known.get(CARD)):
                 yield receipt
         except SlackError as problem:
@@ -258,7 +260,7 @@ def _body(shown: Rendered) -> Mapping[str, Any]:
 
 def _together(facts: Sequence[e.Event], story: Story) -> Rendered | None:
     """Return one message that tells `facts`, a line each; None if there is nothing to tell."""
-    told = [thread_line(fact, story.request, story.found) for fact in facts]
+    told = [thread_line(fact, story.request, story.found, story.missing) for fact in facts]
     lines = [line for line in told if line is not None]
     if not lines:
         return None

@@ -47,6 +47,7 @@ class Form(StrEnum):
     BREAK_GLASS = "break_glass"
     SIGN_OFF = "sign_off"
     CONCERN = "concern"
+    AWAY = "away"
     TOKEN = "token"  # noqa: S105 - the name of a form
     MESSAGE = "message"
 

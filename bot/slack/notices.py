@@ -58,7 +58,7 @@ def _begun(story: Story, stage: int, card: str) -> Iterator[Notice]:
     text = f"{words.state(request)}\n{words.wish(request)}"
     if stage < request.stage:
         text = f"☑️ Stage {words.stage_name(request, stage)} is complete\n{words.wish(request)}"
-    calls = f"\n👉 {words.called(request, story.found)}" if waits else ""
+    calls = f"\n👉 {words.called(request, story.found, story.missing)}" if waits else ""
     shown = _with_link(text, card, more=calls)
     yield Notice(name=f"stage:{stage}", channel=channel, shown=shown, is_over=not waits)
 

@@ -12,10 +12,11 @@ from bot.slack.approver_forms import (
     read_changes_form,
     read_question_form,
 )
+from bot.slack.away_desk import AwayDesk
 from bot.slack.clicks import done
 from bot.slack.forms import errors_for, read_request_form
 from bot.slack.glass_forms import read_concern_form, read_glass_form, read_sign_off_form
-from bot.slack.modals import Form, message_modal, read_deny_form, read_details_form
+from bot.slack.modals import Form, message_modal, modal, read_deny_form, read_details_form
 from bot.slack.mrkdwn import View
 from bot.slack.payloads import Submission
 from bot.slack.problems import FAULT, answer_to
@@ -34,7 +35,8 @@ _ASKING: Final = (Form.REQUEST, Form.BREAK_GLASS)
 class Submissions:
     """Answers forms."""
 
-    def __init__(self, requests: Requests, emergencies: Emergencies) -> None:
+    def __init__(self, requests: Requests, emergencies: Emergencies, away: AwayDesk) -> None:
+        self._away = away
         self._requests = requests
         self._emergencies = emergencies
 
@@ -54,6 +56,9 @@ class Submissions:
             wish = read_glass_form(form.view, self._requests.policy)
             await self._emergencies.open(wish, by=form.by, delivery=form.delivery)
             return _CLEAR
+        if form.form == Form.AWAY:
+            told = await self._away.submitted(form)
+            return _told(modal(Form.MESSAGE, "Recorded", told.blocks))
         id_, move = await self._move(form)
         outcome = await self._requests.move(id_, move, by=form.by, delivery=form.delivery)
         if isinstance(move, Approve | Narrow | SignOff | RaiseConcern):

@@ -15,6 +15,8 @@ from bot.slack.answers import (
     unknown_text,
 )
 from bot.slack.api import SlackApi
+from bot.slack.away_commands import Absences, ComeBack, GoAway
+from bot.slack.away_desk import AwayDesk
 from bot.slack.forecast import why_text
 from bot.slack.forms import TICKET, request_form
 from bot.slack.glass_forms import glass_form
@@ -29,7 +31,10 @@ from bot.usecases.wishes import Wish
 class Commands:
     """Answers commands."""
 
-    def __init__(self, requests: Requests, emergencies: Emergencies, *, api: SlackApi) -> None:
+    def __init__(
+        self, requests: Requests, emergencies: Emergencies, *, api: SlackApi, away: AwayDesk
+    ) -> None:
+        self._away = away
         self._requests = requests
         self._emergencies = emergencies
         self._api = api
@@ -65,12 +70,15 @@ class Commands:
                 return None
             case c.Ask(wish=wish):
                 return await self._ask(wish, typed)
+            case Absences() | GoAway() | ComeBack():
+                return await self._away.typed(command, typed)
             case _:
                 assert_never(command)
 
     async def _why(self, wish: Wish, typed: Typed) -> Rendered:
         explanation = await self._requests.why(wish, by=typed.by)
-        return why_text(explanation, await self._requests.who_would_decide(explanation))
+        people = await self._requests.who_would_decide(explanation)
+        return why_text(explanation, people, await self._requests.who_is_missing(explanation))
 
     async def _status(self, id_: RequestId | None, typed: Typed) -> Rendered:
         if id_ is None:

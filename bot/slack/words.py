@@ -14,6 +14,8 @@ from bot.core.policy import Group, groups_in
 from bot.core.request import Request
 from bot.core.scopes import Risk, ScopeText
 from bot.core.states import GrantState, RequestState
+from bot.core.voices import counted_in
+from bot.slack.away import in_words, stand_ins
 from bot.slack.elsewhere import named
 from bot.slack.mrkdwn import (
     NAME_TEXT,
@@ -27,7 +29,7 @@ from bot.slack.mrkdwn import (
     moment,
     quoted,
 )
-from bot.usecases.ports import NOTHING_FOUND, Found
+from bot.usecases.ports import NOBODY_MISSING, NOTHING_FOUND, Found, Missing
 
 RISK_MARK: Final[Mapping[Risk, str]] = {
     Risk.LOW: "🟢",
@@ -111,12 +113,22 @@ def stage_needs(request: Request, number: int, found: Found = NOTHING_FOUND) -> 
     return f"{who}{''.join(shares)}"
 
 
-def called(request: Request, found: Found = NOTHING_FOUND) -> str:
+def called(
+    request: Request, found: Found = NOTHING_FOUND, missing: Missing = NOBODY_MISSING
+) -> str:
     """Return mentions of everybody whose yes is waited for now, "" if nobody's is."""
     wanted = dict.fromkeys(name for place in request.open_places for name in place)
     known = {group.name: group for group in groups_in(request.asked.stages)}
     waited_for = [known[name] for name in wanted if name in known]
-    return everybody_in(waited_for, found, without=request.requester.id)
+    gone = frozenset(each.who.id for each in missing.away)
+    cannot = gone | {request.requester.id, *counted_in(request)}
+    instead = stand_ins(missing, without=cannot)
+    return mentions(
+        [
+            *_everybody(waited_for, found, without=gone | {request.requester.id}),
+            *(mention(who) for who in instead),
+        ]
+    )
 
 
 def everybody_in(groups: Iterable[Group], found: Found, *, without: str) -> str:
@@ -126,19 +138,15 @@ def everybody_in(groups: Iterable[Group], found: Found, *, without: str) -> str:
         found: Who is in those that stand elsewhere.
         without: The Slack user id of who is not mentioned by name.
     """
-    return mentions(
-        mention_text
-        for group in groups
-        for part in group.parts()
-        for mention_text in _everybody_in(part, found, without=without)
-    )
+    return mentions(_everybody(groups, found, without=frozenset({without})))
 
 
-def _everybody_in(part: Group, found: Found, *, without: str) -> Iterator[str]:
-    if part.usergroup:
-        yield mention_all(part.usergroup)
-    for user in sorted((part.users | (found.get(part.name) or frozenset())) - {without}):
-        yield mention_user(user)
+def _everybody(groups: Iterable[Group], found: Found, *, without: frozenset[str]) -> Iterator[str]:
+    for part in (part for group in groups for part in group.parts()):
+        if part.usergroup:
+            yield mention_all(part.usergroup)
+        for user in sorted((part.users | (found.get(part.name) or frozenset())) - without):
+            yield mention_user(user)
 
 
 def mentions(each: Iterable[str]) -> str:
@@ -151,8 +159,9 @@ def mentions(each: Iterable[str]) -> str:
 
 
 def approved_by(request: Request, stage: int) -> str:
-    """Return who said yes in `stage` (from 0): "@Ben, @Cleo"."""
-    return _named([mention(who) for who in request.votes_in(stage)], VOTERS_NAMED, ", ")
+    """Return who said yes in `stage` (from 0): "@Ben, @Cleo for @Dan"."""
+    votes = [vote for vote in request.votes if vote.stage == stage]
+    return _named([in_words(vote.by, vote.on_behalf_of) for vote in votes], VOTERS_NAMED, ", ")
 
 
 def _named(names: list[str], most: int, joint: str) -> str:
@@ -206,7 +215,7 @@ def closed_by(close: Close | None) -> str:
     """Return who closed something and when: "by @Ben, Mar 1 at 10:00"."""
     if close is None:
         return ""
-    who = "policy" if close.by == BOT else mention(close.by)
+    who = "policy" if close.by == BOT else in_words(close.by, close.on_behalf_of)
     return f"by {who}, {moment(close.at)}"
 
 

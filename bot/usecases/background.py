@@ -4,15 +4,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from bot.core.absence import NOBODY_AWAY, Away
 from bot.core.errors import NotAllowed
 from bot.core.identity import Actor, RequestId
 from bot.core.policy import Policy
 from bot.core.request import Request
 from bot.core.voices import Voice
 from bot.usecases.absences import Absences
-from bot.usecases.gate import Gate, lends_now
-from bot.usecases.ports import Found, Listings
+from bot.usecases.gate import Gate
+from bot.usecases.ports import NOBODY_MISSING, Found, Listings, Missing
 from bot.usecases.requests import Requests
 
 # So many of the requester's last requests are looked through, and so many of them told.
@@ -29,8 +28,7 @@ class Background:
         people: Slack user ids of everybody whose yes is waited for; () where not all is known.
         found: Who is on call, and who the manager is, in the groups that are waited for.
         earlier: What the requester had of this bundle before, newest first.
-        away: Who of those who could approve is away.
-        stands_in: Whether others may approve for them.
+        missing: Who of those who could approve is away.
         lent: For whom whoever looks can speak.
     """
 
@@ -39,8 +37,7 @@ class Background:
     people: tuple[str, ...]
     earlier: Sequence[Request]
     found: Found = field(default_factory=dict)
-    away: Away = NOBODY_AWAY
-    stands_in: bool = True
+    missing: Missing = NOBODY_MISSING
     lent: tuple[Voice, ...] = ()
 
 
@@ -85,8 +82,7 @@ class Backgrounds:
             people=await self._gate.who_can_act(request, policy, away),
             earlier=await self._earlier(request),
             found=await self._gate.found(request, policy),
-            away=await self._gate.away_from(request, policy, away),
-            stands_in=lends_now(request, policy),
+            missing=await self._gate.missing(request, policy, away),
             lent=await self._absences.voices(by, request, policy),
         )
 

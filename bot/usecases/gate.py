@@ -19,7 +19,7 @@ from bot.core.policy import Group, Policy, Stage, channels_in, groups_in
 from bot.core.request import Request
 from bot.core.scopes import Bundle
 from bot.core.voices import counted_in
-from bot.usecases.ports import Directory, Found, Standing
+from bot.usecases.ports import NOBODY_MISSING, Directory, Found, Missing, Standing
 
 log = structlog.get_logger()
 
@@ -186,13 +186,15 @@ class Gate:
         lends = lends_now(request, policy)
         return tuple(sorted(present(users, away, besides=out, lends=lends)))
 
-    async def away_from(self, request: Request, policy: Policy, away: Away) -> Away:
+    async def missing(self, request: Request, policy: Policy, away: Away) -> Missing:
         """Return who of `away` `request` waits for, as far as that is known."""
         if request.waits_for is None or not away:
-            return NOBODY_AWAY
+            return NOBODY_MISSING
         groups = [policy.groups[name] for name in request.voters if name in policy.groups]
-        return await self.away_in(
-            groups, away, about=request.requester, besides=counted_in(request)
+        about, besides = request.requester, counted_in(request)
+        return Missing(
+            away=await self.away_in(groups, away, about=about, besides=besides),
+            lends=lends_now(request, policy),
         )
 
     async def away_in(

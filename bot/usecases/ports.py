@@ -404,6 +404,21 @@ NOTHING_FOUND: Final[Found] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Missing:
+    """Who is away of those whose yes is waited for.
+
+    Attributes:
+        lends: Whether others may act for them.
+    """
+
+    away: Away = NOBODY_AWAY
+    lends: bool = True
+
+
+NOBODY_MISSING: Final = Missing()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
     """All that Slack shows of one request.
 
@@ -411,8 +426,7 @@ class Story:
         found: Who is on call, and who the manager is, in the groups that are waited for.
         token: The token itself, only while it is to be read in the direct message.
         now: When this was put together.
-        away: Who of those whose yes is waited for is away.
-        stands_in: Whether others may approve for them.
+        missing: Who of those whose yes is waited for is away.
     """
 
     request: Request
@@ -420,8 +434,7 @@ class Story:
     token: str | None
     now: datetime
     found: Found = field(default_factory=dict)
-    away: Away = NOBODY_AWAY
-    stands_in: bool = True
+    missing: Missing = NOBODY_MISSING
 
 
 class Messenger(Protocol):

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import reduce
 
 from bot.core import events as e
-from bot.core.absence import NOBODY_AWAY, Away
+from bot.core.absence import NOBODY_AWAY
 from bot.core.client import Client
 from bot.core.decision import (
     Allow,
@@ -40,7 +40,7 @@ from bot.usecases.desk import Desk
 from bot.usecases.extending import asked_again, why_no_longer
 from bot.usecases.facts import FactFinder
 from bot.usecases.gate import Gate, bundle_named, lends_now
-from bot.usecases.ports import CommitId, Found, Ledger, Listings
+from bot.usecases.ports import CommitId, Found, Ledger, Listings, Missing
 from bot.usecases.tickets import TicketDesk
 from bot.usecases.wishes import Outcome, Wish
 
@@ -128,11 +128,14 @@ class Requests:
             return replace(found, decision=completable.decision)
         return found
 
-    async def who_is_away(self, explanation: Explanation) -> Away:
+    async def who_is_missing(self, explanation: Explanation) -> Missing:
         """Return who is away of those who would decide."""
         decision, ask = explanation.decision, explanation.ask
-        stages = decision.chain.stages if isinstance(decision, NeedApproval) else ()
-        return await self._gate.away_in(groups_in(stages), await self._absences.now(), about=ask.by)
+        away = await self._absences.now() if isinstance(decision, NeedApproval) else NOBODY_AWAY
+        groups = groups_in(decision.chain.stages) if isinstance(decision, NeedApproval) else ()
+        return Missing(
+            away=await self._gate.away_in(groups, away, about=ask.by), lends=ask.bundle.delegation
+        )
 
     async def who_would_decide(self, explanation: Explanation) -> Found:
         """Return who is on call, and who the manager is, in the groups that would decide."""

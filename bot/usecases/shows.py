@@ -10,7 +10,7 @@ from bot.core.errors import NotFound
 from bot.core.policy import Policy
 from bot.core.request import Request, replay
 from bot.usecases.absences import Absences
-from bot.usecases.gate import Gate, lends_now
+from bot.usecases.gate import Gate
 from bot.usecases.ports import Clock, Job, Ledger, Messenger, Receipt, Receipts, Story
 from bot.usecases.requests import Requests
 from bot.usecases.tokens import Mint
@@ -99,8 +99,7 @@ class Shows:
             token=self._readable_token(request),
             now=self._clock.now(),
             found=await self._gate.found(request, policy),
-            away=await self._gate.away_from(request, policy, away),
-            stands_in=lends_now(request, policy),
+            missing=await self._gate.missing(request, policy, away),
         )
 
     def _readable_token(self, request: Request) -> str | None:
@@ -112,7 +111,7 @@ class Shows:
 
 def _good_for(story: Story) -> timedelta | None:
     """Return how long what is shown is good: who is away comes back, and nobody tells it."""
-    lasts = [max(each.until - story.now, SOONEST) for each in story.away]
+    lasts = [max(each.until - story.now, SOONEST) for each in story.missing.away]
     if story.found:
         lasts.append(LOOK_AGAIN_UNKNOWN if None in story.found.values() else LOOK_AGAIN)
     return min(lasts, default=None)
