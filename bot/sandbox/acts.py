@@ -1,8 +1,9 @@
 """What people do, what the app is told of it, and what they then see."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from bot.sandbox import forms, payloads
 from bot.sandbox.delivery import Ack, Delivery
@@ -13,6 +14,8 @@ from bot.sandbox.lookups import slack_user
 from bot.sandbox.modals import Modals, OpenView
 from bot.sandbox.responses import Responses
 from bot.sandbox.workspace import BOT_USER, SLACKBOT, TEAM, Message, Person, PersonKind, Workspace
+
+_NAMED: Final = re.compile(r"(?<!\S)@[\w.-]+")
 
 
 class Acts:
@@ -38,7 +41,7 @@ class Acts:
             person,
             place,
             name=name,
-            text=text.strip(),
+            text=self._sent(name, text.strip()),
             response_url=self._responses.url(user, channel),
             trigger_id=self._modals.trigger(user),
         )
@@ -47,6 +50,16 @@ class Acts:
         if error:
             self._slackbot(user, channel, f"{name} failed with the error “{error}”")
         return _answer(ack, error)
+
+    def _sent(self, command: str, text: str) -> str:
+        """Return what Slack makes of a command's text: "@Ben" becomes "<@U0BEN|ben>".
+
+        Source: https://docs.slack.dev/interactivity/implementing-slash-commands, "Escaping".
+        """
+        if command not in self._workspace.manifest.escaping:
+            return text
+        people = {person.name.lower(): person.id for person in self._workspace.people.values()}
+        return _NAMED.sub(lambda found: _escaped(found[0], people), payloads.escaped(text))
 
     async def click_message(
         self,
@@ -225,6 +238,11 @@ class Acts:
 
     def _slackbot(self, user: str, channel: str, text: str) -> None:
         self._workspace.post(channel, text=text, user=SLACKBOT, ephemeral_to=user)
+
+
+def _escaped(named: str, people: Mapping[str, str]) -> str:
+    name = named.removeprefix("@").lower()
+    return f"<@{people[name]}|{name}>" if name in people else named
 
 
 def _check_errors(view: OpenView, errors: Any) -> None:

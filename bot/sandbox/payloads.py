@@ -27,6 +27,11 @@ VERIFICATION_TOKEN: Final = "sandbox"  # noqa: S105  # guards nothing
 _CHANNEL_NAMES: Final = {"im": "directmessage", "private": "privategroup"}
 
 
+def escaped(text: str) -> str:
+    """Return `text` with Slack's three control characters escaped."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
 def command(
     person: Person, channel: Channel, *, name: str, text: str, response_url: str, trigger_id: str
 ) -> Json:

@@ -5,13 +5,14 @@ from typing import Final, assert_never
 import structlog
 
 from bot.core.absence import Absence, Away
-from bot.core.errors import BotError
+from bot.core.errors import BotError, Invalid
 from bot.core.identity import Actor, person
 from bot.slack.api import SlackApi
 from bot.slack.away_commands import Absences as ShowAbsences
 from bot.slack.away_commands import AwayCommand, ComeBack, GoAway, read_user
 from bot.slack.away_forms import (
     SINCE,
+    STAND_IN,
     UNTIL,
     away_form,
     declared_text,
@@ -101,7 +102,9 @@ class AwayDesk:
         until = read_moment(
             said.until, after=max(since or now, now), zone=zone, field=UNTIL, is_end=True
         )
-        user = read_user(said.to)
+        user = read_user(said.to) if said.to else None
+        if said.to and user is None:
+            raise Invalid("nobody knows who that is", field=STAND_IN)
         plan = Plan(
             stand_in=person(user, home=by.home) if user is not None else None,
             since=since,

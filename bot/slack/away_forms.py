@@ -175,10 +175,11 @@ def _text(name: str, initial: str) -> Block:
 
 def read_away_form(view: Mapping[str, Any]) -> GoAway:
     """Return what the form says."""
+    chosen = str(answer(view, STAND_IN).get("selected_user") or "")
     return GoAway(
         since=typed(view, SINCE, limit=NAME_TEXT),
         until=typed(view, UNTIL, limit=NAME_TEXT),
-        to=str(answer(view, STAND_IN).get("selected_user") or ""),
+        to=f"<@{chosen}>" if chosen else "",
     )
 
 

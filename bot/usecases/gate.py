@@ -30,6 +30,13 @@ _TURNED_AWAY: Final[Mapping[Standing, str]] = {
     Standing.FOREIGN: "this app serves its own workspace only, and you are from another one",
     Standing.UNKNOWN: "Slack does not know this account",
 }
+_CANNOT_STAND_IN: Final[Mapping[Standing, str]] = {
+    **_TURNED_AWAY,
+    Standing.BOT: "apps cannot use this app",
+    Standing.DEACTIVATED: "their account is deactivated",
+    Standing.FOREIGN: "they are from another workspace",
+    Standing.UNKNOWN: "Slack does not know their account",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +79,7 @@ class Gate:
         """
         standing = await self._directory.standing(who, fresh=True)
         if standing is not Standing.MEMBER:
-            raise NotAllowed(f"they cannot stand in for you: {_TURNED_AWAY[standing]}")
+            raise NotAllowed(f"they cannot stand in for you: {_CANNOT_STAND_IN[standing]}")
 
     async def is_member(self, who: Actor) -> bool:
         """Return whether `who` may use the bot at this moment.

@@ -224,6 +224,17 @@ bundles:
       notify: ["#general"]
       review_by: [security]
       review_within: 24h
+  personal:
+    title: Read personal records
+    scopes: [people:read]
+    environment: production
+    access: read
+    risk: medium
+    owner: security
+    channel: "#access-requests"
+    max_duration: 1h
+    default_duration: 30m
+    delegation: false
   partners:
     title: Work with partners
     scopes: [logs:read]
@@ -310,7 +321,7 @@ rules:
     decision: require
     chain: manager
   - id: by-a-lead
-    bundles: {name: [read, refund, alarm, urgent, sealed]}
+    bundles: {name: [read, refund, alarm, urgent, sealed, personal]}
     requesters: [engineers]
     decision: require
     chain: one-lead

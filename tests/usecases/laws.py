@@ -7,6 +7,7 @@ from datetime import datetime
 from redis.asyncio import Redis
 
 from bot.core import events as e
+from bot.core.places import open_places, places_of
 from bot.core.request import Request, replay, timers
 from bot.core.states import RequestState
 from bot.store.memory import MemoryStore
@@ -14,6 +15,8 @@ from bot.store.redis import PREFIX
 from bot.store.redis_server import due_ms, moment
 from bot.usecases.ports import SHOW
 from tests.usecases.bots import Bot
+
+ABSENCES = (e.AbsenceDeclared, e.AbsenceWithdrawn)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,19 +58,54 @@ async def check(bot: Bot, stored: Stored) -> list[Request]:
     """Assert every law; return all requests."""
     log = [event for _, event in await bot.ledger.log(limit=10_000)]
     requests = []
-    for id_ in dict.fromkeys(event.request for event in log):
+    absences = [event for event in log if isinstance(event, ABSENCES)]
+    for id_ in dict.fromkeys(event.request for event in log if event not in absences):
         history = await bot.ledger.history(id_)
         assert history == [event for event in log if event.request == id_]
         request = await bot.ledger.load(id_)
         assert request is not None
         assert replay(history) == request
         _check_history(request, history)
+        _check_humans(request)
         requests.append(request)
+    _check_lent(log)
     _check_timers(requests, stored)
     _check_permissions(bot, requests, stored)
     await _check_counts(bot, requests)
     await _check_reviews(bot, requests)
     return requests
+
+
+def _check_humans(request: Request) -> None:
+    """Each human counts once over the whole chain, whoever clicks; the requester never."""
+    for_others = [vote.on_behalf_of for vote in request.votes if vote.on_behalf_of is not None]
+    counted = [who.id for who in (*(vote.by for vote in request.votes), *for_others)]
+    assert len(counted) == len(set(counted))
+    assert request.requester.id not in counted
+    for number, stage in enumerate(request.asked.stages):
+        votes = [vote.groups for vote in request.votes if vote.stage == number]
+        escalated = len(stage.escalate)
+        assert len(votes) <= stage.quorum
+        assert len(open_places(places_of(stage, escalated=escalated), votes)) == (
+            stage.quorum - len(votes)
+        )
+
+
+def _check_lent(log: list[e.Event]) -> None:
+    """What is done for somebody was lent to whoever did it, then, and not yet taken back."""
+    lent: dict[str, e.AbsenceDeclared] = {}
+    for event in log:
+        if isinstance(event, e.AbsenceDeclared):
+            assert event.stand_in != event.by
+            lent[event.request] = event
+        if isinstance(event, e.AbsenceWithdrawn):
+            del lent[event.request]
+        if isinstance(event, e.Acting) and event.on_behalf_of is not None:
+            assert any(
+                (each.by, each.stand_in) == (event.on_behalf_of, event.by)
+                and each.since <= event.at < each.until
+                for each in lent.values()
+            )
 
 
 def _check_history(request: Request, history) -> None:

@@ -29,11 +29,12 @@ from bot.core.moves import (
 )
 from bot.core.states import Timer
 from bot.store.memory import MemoryLedger, MemoryStore
+from bot.usecases.absences import Plan
 from bot.usecases.ports import Commit, Committed, Job, JobId, Standing
 from bot.usecases.wishes import Wish
 from tests.clocks import ManualClock
 from tests.usecases.bots import ANNA, BEN, CLEO, DAN, EVA, STANDINGS, Bot, in_memory, on_redis
-from tests.usecases.laws import check, in_redis, in_store
+from tests.usecases.laws import ABSENCES, check, in_redis, in_store
 
 LEADS = (BEN, CLEO, DAN)
 PEOPLE = (ANNA, BEN, CLEO, DAN, EVA)
@@ -114,6 +115,17 @@ class Days(RuleBasedStateMachine):
         )
         delivery = self.bot.delivery()
         self.do(lambda: self.bot.emergencies.open(wish, by=by, delivery=delivery))
+
+    @rule(who=st.sampled_from(PEOPLE), to=st.sampled_from(PEOPLE), minutes=st.sampled_from([5, 90]))
+    def somebody_leaves(self, who: Any, to: Any, minutes: int) -> None:
+        plan = Plan(stand_in=to, since=None, until=self.clock.at + timedelta(minutes=minutes))
+        delivery = self.bot.delivery()
+        self.do(lambda: self.bot.absences.declare(plan, by=who, delivery=delivery))
+
+    @rule(who=st.sampled_from(PEOPLE))
+    def somebody_is_back(self, who: Any) -> None:
+        delivery = self.bot.delivery()
+        self.do(lambda: self.bot.absences.withdraw(by=who, delivery=delivery))
 
     @precondition(lambda self: self.ids)
     @rule(data=st.data(), move=st.sampled_from(MOVES), by=st.sampled_from(PEOPLE))
@@ -207,7 +219,8 @@ class Days(RuleBasedStateMachine):
         for message in self.bot.messenger.posted.values():
             assert not any(token in message.text for token in tokens)
         lines = [text for text in self.bot.texts() if text[0].isdigit()]
-        assert len(lines) == len(self.store.log)
+        absences = [event for event in self.store.log if isinstance(event, ABSENCES)]
+        assert len(lines) == len(self.store.log) - len(absences)
         self.runner.close()
 
     def sign_off_what_is_open(self) -> None:
@@ -231,8 +244,14 @@ async def crowd(replicas: tuple[Bot, Bot], seed: int) -> None:
 
     async def deed(number: int, bot: Bot) -> None:
         by, delivery = dice.choice(PEOPLE), f"{seed}.{number}"
-        kind = dice.choice(["ask", "glass", "move", "move", "move", "extend"])
-        if kind == "glass":
+        kind = dice.choice(["ask", "glass", "move", "move", "move", "extend", "away", "back"])
+        if kind == "away":
+            until = bot.clock.now() + timedelta(hours=1)
+            plan = Plan(stand_in=dice.choice(PEOPLE), since=None, until=until)
+            await bot.absences.declare(plan, by=by, delivery=delivery)
+        elif kind == "back":
+            await bot.absences.withdraw(by=by, delivery=delivery)
+        elif kind == "glass":
             ids.append((await bot.break_glass(by=by, delivery=delivery)).id)
         elif kind == "ask" or not ids:
             bundle = dice.choice(["read", "two", "scarce", "rare", "auto", "twice"])

@@ -111,10 +111,10 @@ async def test_many_can_say_so_at_once(replicas: tuple[Bot, Bot]) -> None:
     [
         (BEN, "you cannot stand in for yourself"),
         (GUS, "they cannot stand in for you: guests cannot use this app"),
-        (OLGA, "they cannot stand in for you: this account is deactivated"),
+        (OLGA, "they cannot stand in for you: their account is deactivated"),
         (person("U0JITBOT", home=TEAM), "they cannot stand in for you: apps cannot use this app"),
-        (person("U0NOBODY", home=TEAM), "Slack does not know this account"),
-        (person(CLEO.id, home="T0OTHER"), "you are from another one"),
+        (person("U0NOBODY", home=TEAM), "Slack does not know their account"),
+        (person(CLEO.id, home="T0OTHER"), "they are from another workspace"),
         (Actor(Kind.MACHINE, "billing"), "apps cannot use this app"),
     ],
 )
