@@ -49,7 +49,8 @@ def request_lines(history: Sequence[e.Event]) -> Iterator[str]:
     for vote in request.votes:
         groups = f" as one of {', '.join(vote.groups)}" if vote.groups else ""
         name = request.asked.stages[vote.stage].name
-        yield _line("yes", f"{vote.by} in stage {name}{groups}")
+        whose = f" for {vote.on_behalf_of}, who was away," if vote.on_behalf_of is not None else ""
+        yield _line("yes", f"{vote.by}{whose} in stage {name}{groups}")
     if asked.emergency is not None:
         yield from _glass_lines(asked.emergency, request.review)
     for token in request.grant.tokens if request.grant is not None else ():
@@ -115,7 +116,19 @@ def _chain_lines(request: Request) -> Iterator[str]:
         )
         for say in _says(asked, stage):
             yield _line("", f"   {say['group']}{say['when']}: {_people(say)}")
+    for line in _away_lines(asked):
+        yield _line("", line)
     yield _line("", "each of these but who asked could have said no while their stage was open")
+
+
+def _away_lines(asked: e.Requested) -> Iterator[str]:
+    """Yield who of these was away when it was asked; the log tells who went away later."""
+    if not asked.delegation:
+        yield "nobody could stand in for who was away"
+    for each in asked.away:
+        instead = f"{each.stand_in.id} stood in" if each.stand_in is not None else "nobody stood in"
+        until = each.until.isoformat()
+        yield f"{each.who.id} was away until {until}" + (f"; {instead}" if asked.delegation else "")
 
 
 def _names(groups: Iterable[Group]) -> list[str]:
@@ -233,8 +246,22 @@ def request_json(history: Sequence[e.Event]) -> Mapping[str, Any]:
         if asked.emergency is None
         else _glass_json(asked.emergency, request.review),
         "votes": [
-            {"by": str(vote.by), "stage": vote.stage, "groups": list(vote.groups)}
+            {
+                "by": str(vote.by),
+                "on_behalf_of": str(vote.on_behalf_of) if vote.on_behalf_of is not None else None,
+                "stage": vote.stage,
+                "groups": list(vote.groups),
+            }
             for vote in request.votes
+        ],
+        "delegation": asked.delegation,
+        "away": [
+            {
+                "who": each.who.id,
+                "stand_in": each.stand_in.id if each.stand_in is not None else None,
+                "until": each.until.isoformat(),
+            }
+            for each in asked.away
         ],
         "grant": None
         if grant is None

@@ -4,7 +4,7 @@ A stand-in acts in the place of who is away, where that is one of those who appr
 that place, and nothing else; what is lent to somebody who is away is not passed on.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
@@ -142,3 +142,32 @@ def present(
     lent = {gone[user].stand_in for user in asked if user in gone and lends}
     stand_ins = {each.id for each in lent if each is not None}
     return (asked | stand_ins) - gone.keys() - frozenset(besides)
+
+
+def present_in(
+    members: Mapping[str, frozenset[str] | None],
+    away: Away,
+    *,
+    requester: Actor,
+    lends: bool,
+    back_before: datetime,
+) -> Mapping[str, frozenset[str] | None]:
+    """Return who of each group can complete a chain; see `present` for the rest.
+
+    Args:
+        members: Slack user ids by group; None where they could not be read.
+    """
+    return {
+        name: users
+        if users is None
+        else present(users, away, besides={requester.id}, lends=lends, back_before=back_before)
+        for name, users in members.items()
+    }
+
+
+def concerning(
+    away: Away, members: Mapping[str, frozenset[str] | None], *, requester: Actor
+) -> Away:
+    """Return who of `away` is in one of the groups, as far as that is known; never who asks."""
+    known = frozenset[str]().union(*(users for users in members.values() if users is not None))
+    return tuple(each for each in away if each.who.id in known - {requester.id})

@@ -76,7 +76,7 @@ class Requested(Fact):
         known: What was decided on besides; None in records from before it was kept.
         members: Who was in the groups that have, or could come to have, a say in the chain.
         delegation: Whether others may approve it for who is away.
-        away: Who of `members` was away then.
+        away: Who of `members`, or of whoever stood in for them, was away then.
     """
 
     bundle: str

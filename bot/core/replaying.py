@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Final
 
 from bot.core import events as e
+from bot.core.absence import present_in
 from bot.core.decision import Allow, Decision, Facts, NeedApproval, asked_anew, decide_ask
 from bot.core.emergency import RULE, judged_by
 from bot.core.errors import Invalid, NotAllowed
@@ -160,7 +161,14 @@ def _verdict(asked: e.Requested, policy: Policy) -> Verdict:
     if not isinstance(decision, NeedApproval):
         return _settled(decision)
     members = {group.name: _members(group, asked) for group in groups_in(decision.chain.stages)}
-    why = why_incompletable(decision.chain, members, asked.by)
+    there = present_in(
+        members,
+        asked.away,
+        requester=asked.by,
+        lends=bundle.delegation,
+        back_before=asked.at + decision.chain.expire_after,
+    )
+    why = why_incompletable(decision.chain, there, asked.by)
     if why is not None:
         return Verdict(rule=decision.rule, denied=f"its chain cannot be completed: {why}")
     return _needs(decision.rule, decision.chain.stages)

@@ -71,6 +71,7 @@ class Expect(Model):
     approvals: Number | None = None
     channel: Channel | None = None
     review_by: Names | None = None
+    delegation: bool | None = None
     because: str | None = None
 
 

@@ -42,6 +42,7 @@ class _Got:
     approvals: int = 0
     channel: str = ""
     review_by: list[str] | None = None
+    delegation: bool | None = None
     reasons: tuple[str, ...] = ()
 
 
@@ -116,6 +117,7 @@ def _got(found: Explanation, case: Case) -> _Got:
             chain=decision.chain.name,
             approvals=sum(stage.quorum for stage in decision.chain.stages),
             channel=channel,
+            delegation=found.ask.bundle.delegation,
             reasons=decision.reasons,
         )
     return _Got(

@@ -9,7 +9,7 @@ from typing import Final
 
 import structlog
 
-from bot.core.absence import NOBODY_AWAY, Absence, Away, present
+from bot.core.absence import NOBODY_AWAY, Away, concerning, present, present_in
 from bot.core.decision import Ask, Decision, NeedApproval, Reject
 from bot.core.emergency import Unreachable
 from bot.core.errors import Invalid, NotAllowed, Unavailable
@@ -45,7 +45,7 @@ class Completable:
 
     Attributes:
         members: Slack user ids by group with a say; None for a group that cannot be read.
-        away: Who of them is away now.
+        away: Who of them, or of whoever stands in for them, is away now.
     """
 
     decision: Decision
@@ -155,27 +155,24 @@ class Gate:
         chain = decision.chain
         await self.channels_must_do(ask.bundle, chain.stages)
         members = await self._members(groups_in(chain.stages), about=ask.by)
-        missing = tuple(each for each in away if _is_among(each, members, ask.by))
-        there = {
-            name: users
-            if users is None
-            else present(
-                users,
-                away,
-                besides={ask.by.id},
-                lends=ask.bundle.delegation,
-                back_before=now + chain.expire_after,
-            )
-            for name, users in members.items()
-        }
+        missing = concerning(away, members, requester=ask.by)
+        there = present_in(
+            members,
+            away,
+            requester=ask.by,
+            lends=ask.bundle.delegation,
+            back_before=now + chain.expire_after,
+        )
         why = why_incompletable(chain, there, ask.by)
+        stand_ins = {each.stand_in for each in missing}
+        known = tuple(each for each in away if each in missing or each.who in stand_ins)
         if why is None:
-            return Completable(decision=decision, members=members, away=missing)
+            return Completable(decision=decision, members=members, away=known)
         if why_incompletable(chain, members, ask.by) is None:
             why += f" ({_who_is_missing(missing, lends=ask.bundle.delegation)})"
         reasons = (*decision.reasons, f"chain {chain.name} cannot be completed: {why}")
         no = Reject(rule=decision.rule, reasons=reasons, digest=decision.digest)
-        return Completable(decision=no, members=members, away=missing)
+        return Completable(decision=no, members=members, away=known)
 
     async def who_can_act(self, request: Request, policy: Policy, away: Away) -> tuple[str, ...]:
         """Return the ids of everybody whose yes `request` waits for; () where not all is known.
@@ -220,9 +217,8 @@ class Gate:
         if not away:
             return NOBODY_AWAY
         members = await self._members(groups, about=about)
-        return tuple(
-            each for each in away if _is_among(each, members, about) and each.who.id not in besides
-        )
+        found = concerning(away, members, requester=about)
+        return tuple(each for each in found if each.who.id not in besides)
 
     async def found(self, request: Request, policy: Policy) -> Found:
         """Return who is in the groups that `request` waits for and that are from elsewhere."""
@@ -276,14 +272,6 @@ def lends_now(request: Request, policy: Policy) -> bool:
     """Return whether others may approve `request` for who is away, then and by today's policy."""
     bundle = policy.bundles.get(request.asked.bundle)
     return request.asked.delegation and (bundle is None or bundle.delegation)
-
-
-def _is_among(
-    absence: Absence, members: Mapping[str, frozenset[str] | None], requester: Actor
-) -> bool:
-    if absence.who.id == requester.id:
-        return False
-    return any(absence.who.id in users for users in members.values() if users is not None)
 
 
 def _who_is_missing(away: Away, *, lends: bool) -> str:

@@ -244,6 +244,14 @@ def test_the_right_files_are_right(tmp_path):
             ),
         ),
         (
+            "delegation: no",
+            "13:17: {at}.delegation: must be true or false, not 'no'",
+        ),
+        (
+            "delegation: 0",
+            "13:17: {at}.delegation: must be true or false, not 0",
+        ),
+        (
             "on_tracker_down: no",
             "13:22: {at}.on_tracker_down: 'no' is not allowed (there is deny, ask)",
         ),
