@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import timedelta
 
 import pytest
 from click.testing import CliRunner
@@ -10,7 +11,19 @@ from bot.cli import main
 from bot.core.identity import grant_id
 from bot.core.moves import Approve, Narrow, RaiseConcern, Revoke, SignOff
 from bot.store.redis_server import PREFIX
-from tests.usecases.bots import ANNA, BEN, CLEO, DAN, EVA, on_redis
+from bot.usecases.absences import Plan
+from tests.usecases.bots import (
+    ANNA,
+    BEN,
+    BY_LEAD,
+    CLEO,
+    DAN,
+    EVA,
+    FINN,
+    a_bundle,
+    a_policy,
+    on_redis,
+)
 
 
 async def jit(*words, url):
@@ -158,3 +171,40 @@ async def test_break_glass_that_was_denied_says_so(bot, redis_url):
     assert "none, as it was denied even so" in told
     found = json.loads((await jit("show", request.id, "--json", url=redis_url)).output)
     assert found["break_glass"]["review"] is None
+
+
+async def test_it_says_who_was_away_who_stood_in_and_for_whom_they_voted(bot, redis_url):
+    now = bot.clock.now()
+    for who, stand_in in ((BEN, FINN), (CLEO, None)):
+        plan = Plan(stand_in=stand_in, since=None, until=now + timedelta(hours=2))
+        await bot.absences.declare(plan, by=who, delivery=who.id)
+    request = await bot.ask()
+    until = request.asked.away[0].until.isoformat()
+    await bot.move(request, Approve(), by=FINN)
+    shown = await jit("show", request.id, url=redis_url)
+    told = [" ".join(line.split()) for line in shown.output.splitlines()]
+    for line in (
+        f"U0BEN was away until {until}; U0FINN stood in",
+        f"U0CLEO was away until {until}; nobody stood in",
+        f"yes {FINN} for {BEN}, who was away, in stage lead as one of leads",
+    ):
+        assert line in told, line
+    found = json.loads((await jit("show", request.id, "--json", url=redis_url)).output)
+    assert (found["votes"][0]["by"], found["votes"][0]["on_behalf_of"]) == (str(FINN), str(BEN))
+    assert [(each["who"], each["stand_in"]) for each in found["away"]] == [
+        ("U0BEN", "U0FINN"),
+        ("U0CLEO", None),
+    ]
+    assert found["delegation"] is True
+
+
+async def test_it_says_where_nobody_could_stand_in(bot, redis_url):
+    shelf = {"x": (a_bundle("x", delegation=False), (BY_LEAD,))}
+    bot.policy = a_policy(shelf)
+    plan = Plan(stand_in=FINN, since=None, until=bot.clock.now() + timedelta(hours=2))
+    await bot.absences.declare(plan, by=BEN, delivery="x")
+    request = await bot.ask("x")
+    told = (await jit("show", request.id, url=redis_url)).output
+    assert "nobody could stand in for who was away" in told
+    assert "U0BEN was away until" in told
+    assert "U0FINN" not in told

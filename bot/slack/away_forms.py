@@ -77,10 +77,11 @@ def overview_text(found: Overview) -> Rendered:
         blocks=MESSAGE_BLOCKS // 2,
     )
     more = f"{hidden} more do not fit. " if hidden else ""
-    row = actions(_plan_button(), *(_end_button(each) for each in found.mine))
+    # Two buttons of one row must not have the same action id.
+    rows = [actions(each) for each in (_plan_button(), *map(_end_button, found.mine))]
     usage = f"{more}`/jit away until FRIDAY --to @WHO`: {BOUNDS}. `/jit away off` takes it back."
     text = f"Away {len(found.mine)} times, standing in for others {len(found.lent)} times."
-    return Rendered(text, [*shown, context(usage), *row])
+    return Rendered(text, [*shown, context(usage), *(block for row in rows for block in row)])
 
 
 def _listed(heading: str, away: Away) -> Iterator[tuple[str, str]]:

@@ -11,8 +11,9 @@ Keys, each behind the prefix (`Server.key`):
 * ix:pending, ix:live           zsets of requests by their deadline or end
 
 What is over is kept for a while and then dies by itself: snapshot, history and receipts of a
-request KEEP after its end, a person's list beyond NEWEST. The log is never shortened here: it is
-the record of what happened, and whoever exports it decides about its end.
+request, and the history of an absence, KEEP after its end, a person's list beyond NEWEST. The log
+is never shortened here: it is the record of what happened, and whoever exports it decides about
+its end.
 """
 
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ from typing import Final, TypeAlias
 
 from bot.core.account import Account
 from bot.core.errors import Conflict, TooLate
-from bot.core.events import Event
+from bot.core.events import AbsenceDeclared, AbsenceWithdrawn, Event
 from bot.core.identity import Actor, RequestId
 from bot.core.request import Request
 from bot.store.records import listing_of, read_event, read_record, write_event, write_record
@@ -39,6 +40,8 @@ NEWEST: Final = 1000
 
 # Snapshots that are read in one go.
 AT_ONCE: Final = 500
+
+_OF_REQUEST: Final = ("req", "ev", "fx")
 
 # What commit.lua takes for "due now", by the server's clock.
 NOW: Final = ""
@@ -165,12 +168,24 @@ class _Rows:
                 for request, is_new in self._requests
                 if is_new
             ],
-            [
-                (self._key(kind, request.id), milliseconds(KEEP))
-                for request, _ in self._requests
-                if request.is_over
-                for kind in ("req", "ev", "fx")
-            ],
+            self._fading(),
+        ]
+
+    def _fading(self) -> list[Row]:
+        """Return what dies by itself, and after how long."""
+        over = [request.id for request, _ in self._requests if request.is_over]
+        absences = [
+            (event.request, event.until - event.at + KEEP)
+            for event in self._change.events
+            if isinstance(event, AbsenceDeclared | AbsenceWithdrawn)
+        ]
+        return [
+            *((self._key(kind, id_), milliseconds(KEEP)) for id_ in over for kind in _OF_REQUEST),
+            *(
+                (self._key(kind, id_), milliseconds(left))
+                for id_, left in absences
+                for kind in ("req", "ev")
+            ),
         ]
 
     def _snapshot(self, write: Write) -> str:

@@ -2,6 +2,8 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -9,7 +11,7 @@ from bot.core.errors import Unavailable
 from bot.core.identity import Actor, Kind, person
 from bot.core.policy import Group
 from bot.core.sources import Manager, Provider, Rota
-from bot.usecases.ports import Directory, Standing
+from bot.usecases.ports import Directory, Standing, Zones
 
 TEAM = "T0DEMO"
 STANDINGS = {
@@ -44,6 +46,7 @@ class Workspace:
         go_away: From then on Slack does not answer.
         roster: Puts people on call of ROTA, by user id.
         forget_rotas: From then on nobody knows who is on call.
+        settle: Puts a user id into a time zone.
     """
 
     directory: Directory
@@ -51,6 +54,8 @@ class Workspace:
     go_away: Callable[[], Awaitable[None]]
     roster: Callable[..., None]
     forget_rotas: Callable[[], None]
+    zones: Zones
+    settle: Callable[[str, str], None]
 
 
 def who(user: str, home: str = TEAM) -> Actor:
@@ -140,6 +145,21 @@ class DirectoryContract:
         assert await workspace.directory.email(who("U0NOBODY")) == ""
         assert await workspace.directory.email(who("U0ANNA", "T0OTHER")) == ""
         assert await workspace.directory.email(Actor(Kind.MACHINE, "U0ANNA", TEAM)) == ""
+
+    @pytest.mark.parametrize(
+        ("zone", "name"), [("Asia/Tokyo", "Asia/Tokyo"), ("", "UTC"), ("No/Where", "UTC")]
+    )
+    async def test_people_are_somewhere_in_time(
+        self, workspace: Workspace, zone: str, name: str
+    ) -> None:
+        workspace.settle("U0ANNA", zone)
+        told = await workspace.zones.zone(who("U0ANNA"))
+        at = datetime(2026, 3, 1, tzinfo=UTC)
+        assert at.astimezone(told).utcoffset() == at.astimezone(ZoneInfo(name)).utcoffset()
+        assert await workspace.zones.zone(who("U0ANNA", "T0OTHER")) is UTC
+        await workspace.go_away()
+        with pytest.raises(Unavailable):
+            await workspace.zones.zone(who("U0BEN"))
 
     @pytest.mark.parametrize("channel", USABLE)
     async def test_a_channel_that_the_bot_can_post_to(

@@ -5,9 +5,10 @@ from datetime import timedelta
 import pytest
 
 from bot.core import events as e
-from bot.core.account import Account, AskMark
+from bot.core.absence import Absence
+from bot.core.account import ACCOUNT_OF_ABSENCES, Account, AskMark, with_absences
 from bot.core.errors import Conflict, TooLate
-from bot.core.identity import BOT, RequestId
+from bot.core.identity import BOT, RequestId, absence_id
 from bot.core.request import evolve
 from bot.usecases.ports import Committed, Queue
 from tests.builders import ANNA, BEN, CLEO, REQUEST, T0, a_request, ended, granted, requested
@@ -40,6 +41,25 @@ class LedgerContract:
         assert stored is Committed.STORED
         assert await world.ledger.load(REQUEST) == request
         assert await world.ledger.load_all([REQUEST], [str(ANNA)]) == ([request], [account])
+
+    async def test_who_is_away_is_loaded_back_equal(self, world: World) -> None:
+        until = T0 + timedelta(days=1)
+        ids = [absence_id(name) for name in "ab"]
+        away = (
+            Absence(id=ids[0], who=BEN, stand_in=CLEO, since=T0, until=until),
+            Absence(id=ids[1], who=ANNA, stand_in=None, since=T0, until=until),
+        )
+        account = with_absences(Account(id=ACCOUNT_OF_ABSENCES), away)
+        told = {"request": ids[0], "at": T0, "by": BEN, "stand_in": CLEO, "since": T0}
+        declared = e.AbsenceDeclared(**told, until=until)
+        said = change("away", account, events=(declared,), subject=ids[0])
+        assert await world.ledger.commit(said) is Committed.STORED
+        assert await world.ledger.commit(said) is Committed.DONE_BEFORE
+        assert await world.ledger.load_all([], [ACCOUNT_OF_ABSENCES]) == ([], [account])
+        assert await world.ledger.history(ids[0]) == [declared]
+        stale = change("stale", with_absences(Account(id=ACCOUNT_OF_ABSENCES), ()), subject=ids[1])
+        with pytest.raises(Conflict):
+            await world.ledger.commit(stale)
 
     async def test_what_never_was_is_none_or_an_empty_account(self, world: World) -> None:
         assert await world.ledger.load(REQUEST) is None

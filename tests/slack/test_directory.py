@@ -1,4 +1,5 @@
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -44,8 +45,15 @@ class TestSlackDirectory(DirectoryContract):
                     for user in users
                 )
 
+            def settle(user, zone):
+                people = sandbox.workspace.people
+                people[user] = replace(people[user], zone=zone)
+
+            directory = SlackDirectory(api, home, on_call, now=lambda: datetime.now(UTC))
             yield Workspace(
-                directory=SlackDirectory(api, home, on_call, now=lambda: datetime.now(UTC)),
+                directory=directory,
+                zones=directory,
+                settle=settle,
                 deactivate=deactivate,
                 go_away=go_away,
                 roster=roster,

@@ -80,6 +80,10 @@ class TestSlackDirectory(DirectoryContract):
             people = sandbox.workspace.people
             people[user] = replace(people[user], kind="deactivated")
 
+        def settle(user: str, zone: str) -> None:
+            people = sandbox.workspace.people
+            people[user] = replace(people[user], zone=zone)
+
         def roster(*users: str) -> None:
             on_call.rotas[ROTA] = frozenset(users)
 
@@ -89,6 +93,8 @@ class TestSlackDirectory(DirectoryContract):
             go_away=sandbox.stop,
             roster=roster,
             forget_rotas=on_call.rotas.clear,
+            zones=directory,
+            settle=settle,
         )
 
 

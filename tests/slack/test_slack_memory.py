@@ -1,3 +1,5 @@
+from zoneinfo import ZoneInfo
+
 import pytest
 
 from bot.core.errors import Unavailable
@@ -38,6 +40,10 @@ class TestMemoryDirectory(DirectoryContract):
         async def go_away() -> None:
             directory.away = True
 
+        def settle(user: str, zone: str) -> None:
+            if zone == "Asia/Tokyo":
+                directory.zones[user] = ZoneInfo(zone)
+
         def roster(*users: str) -> None:
             directory.rostered[ROTA] = frozenset(users)
 
@@ -47,6 +53,8 @@ class TestMemoryDirectory(DirectoryContract):
             go_away=go_away,
             roster=roster,
             forget_rotas=directory.rostered.clear,
+            zones=directory,
+            settle=settle,
         )
 
 

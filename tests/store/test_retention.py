@@ -5,7 +5,8 @@ from datetime import timedelta
 from redis.asyncio import Redis
 
 from bot.core import events as e
-from bot.core.identity import RequestId
+from bot.core.account import ACCOUNT_OF_ABSENCES, Account
+from bot.core.identity import RequestId, absence_id
 from bot.store.redis import PREFIX, RedisStore
 from bot.store.redis_ledger import KEEP, NEWEST
 from bot.usecases.ports import Queue, Receipt
@@ -72,6 +73,19 @@ async def test_what_was_over_from_the_first_fades_with_its_receipts(redis: Redis
     left = await lives(redis)
     assert set(left) == {"req", "ev", "fx"}
     assert all(fading(each) for each in left.values())
+
+
+async def test_an_absence_fades_after_its_end_but_for_the_log(redis: Redis) -> None:
+    store, id_ = RedisStore.on(redis), absence_id("x")
+    told = {"request": id_, "at": T0, "by": requested().by, "stand_in": None, "since": T0}
+    declared = e.AbsenceDeclared(**told, until=T0 + timedelta(days=2))
+    account = Account(id=ACCOUNT_OF_ABSENCES, version=1)
+    await store.ledger.commit(change("away", account, events=(declared,), subject=id_))
+    for kind in ("req", "ev"):
+        left = timedelta(milliseconds=await redis.pttl(f"{PREFIX}{kind}:{id_}"))
+        assert fading(left - timedelta(days=2))
+    assert await redis.pttl(f"{PREFIX}acc:{ACCOUNT_OF_ABSENCES}") == -1
+    assert [event for _, event in await store.ledger.log()] == [declared]
 
 
 async def test_what_was_forgotten_is_listed_no_more(redis: Redis) -> None:
