@@ -1,17 +1,16 @@
 """GET /v1/revocations: what ended before its time, told at once to those whom it concerns."""
 
 import asyncio
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
 import jwt
 import pytest
-from aiohttp import ClientSession
+from aiohttp import ClientSession, web
 
 from bot.core.identity import RequestId
 from bot.core.moves import Revoke
-from bot.http.server import make_app
+from bot.http.server import make_app, make_runner
 from bot.store.embedded import EmbeddedServer
 from bot.store.redis import connect
 from bot.usecases.ports import BEGINNING
@@ -232,22 +231,18 @@ async def test_those_who_wait_cost_the_store_nothing(redis) -> None:
 
 
 async def test_stopping_does_not_wait_for_those_who_wait(house: House) -> None:
-    @asynccontextmanager
-    async def waited_for():
-        async with served(make_app(house.parts())) as api:
-            cursor = (await told(api))["cursor"]
-            task = asyncio.create_task(feed(api, since=cursor, wait_s=25))
-            await asyncio.sleep(0.1)
-            yield task
-            # Leaving stops the server, and the client only after it.
-            api_of_task.append(task)
-
-    api_of_task = []
-    async with asyncio.timeout(5):
-        async with waited_for():
-            pass
-    [task] = api_of_task
-    await asyncio.gather(task, return_exceptions=True)
+    runner = make_runner(make_app(house.parts()))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    host, port = runner.addresses[0][:2]
+    async with ClientSession(f"http://{host}:{port}") as api:
+        cursor = (await told(api))["cursor"]
+        waiting = asyncio.create_task(feed(api, since=cursor, wait_s=25))
+        await asyncio.sleep(0.1)
+        async with asyncio.timeout(5):
+            await runner.cleanup()
+        status, answer = await waiting
+    assert (status, answer["cursor"]) == (200, cursor)
 
 
 async def test_without_the_store_nobody_is_told_that_nothing_ended(tmp_path: Path) -> None:
