@@ -1,7 +1,7 @@
 """Tests of policies, tried: what each case gets, and where that is not what it expects."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bot.core.decision import Allow, Facts, NeedApproval, checked
 from bot.core.emergency import in_emergency
@@ -42,6 +42,8 @@ class _Got:
     approvals: int = 0
     channel: str = ""
     review_by: list[str] | None = None
+    skipped: list[str] = field(default_factory=list)
+    audit: list[str] = field(default_factory=list)
     reasons: tuple[str, ...] = ()
 
 
@@ -100,6 +102,7 @@ def _unknown(bundle: Bundle) -> SeenTicket | None:
 
 def _got(found: Explanation, case: Case) -> _Got:
     decision, channel, glass = found.decision, found.ask.bundle.channel, found.ask.bundle.glass
+    audit = [shadow.id for shadow in decision.shadows]
     if isinstance(decision, Allow):
         broken = glass if case.given.break_glass else None
         return _Got(
@@ -107,6 +110,7 @@ def _got(found: Explanation, case: Case) -> _Got:
             review_by=list(broken.review_by) if broken else None,
             rule=decision.rule,
             channel=channel,
+            audit=audit,
             reasons=decision.reasons,
         )
     if isinstance(decision, NeedApproval):
@@ -114,8 +118,10 @@ def _got(found: Explanation, case: Case) -> _Got:
             outcome=Verdict.REQUIRE,
             rule=decision.rule,
             chain=decision.chain.name,
-            approvals=sum(stage.quorum for stage in decision.chain.stages),
+            approvals=decision.approvals,
             channel=channel,
+            skipped=[stage.name for stage in decision.optional if not stage.is_asked],
+            audit=audit,
             reasons=decision.reasons,
         )
     return _Got(
@@ -123,6 +129,7 @@ def _got(found: Explanation, case: Case) -> _Got:
         rule=decision.rule or decision.guardrail or None,
         guardrail=decision.guardrail or None,
         channel=channel,
+        audit=audit,
         reasons=decision.reasons,
     )
 
