@@ -55,8 +55,8 @@ def explanation_lines(found: Explanation, facts: Facts) -> Iterator[str]:
 def _optional_line(stage: OptionalStage) -> str:
     if not stage.is_asked:
         return f"  stage {stage.name} is skipped: {stage.why}"
-    why = f"as its condition cannot be evaluated: {stage.why}" if stage.why else "as it is so"
-    return f"  stage {stage.name} is asked, {why}"
+    why = f" all the same: {stage.why}" if stage.why else ", as its conditions hold"
+    return f"  stage {stage.name} is asked{why}"
 
 
 def _glass_line(glass: Glass) -> str:

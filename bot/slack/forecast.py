@@ -53,6 +53,7 @@ def why_text(found: Explanation, people: Found = NOTHING_FOUND) -> Rendered:
     )
     more = f"{counted(hidden, 'more line')} do not fit. " if hidden else ""
     missing = "" if found.ask.reason else "Rules that read your reason have seen none. "
+    missing += "What is in audit mode could not be looked at. " if found.unseen else ""
     ask = f"Ask with `/jit request {bundle.name} {length} why…`"
     besides = [section(glass.in_short(bundle))] if bundle.glass is not None else []
     return Rendered(

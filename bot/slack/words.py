@@ -173,7 +173,7 @@ def optional_stage(stage: OptionalStage) -> str:
     if not stage.is_asked:
         return f"⏭️ Stage {name} is skipped: {why}"
     if why:
-        return f"⚠️ Stage {name} is asked, as its condition cannot be evaluated: {why}"
+        return f"⚠️ Stage {name} is asked all the same: {why}"
     return f"▫️ Stage {name} is asked, as its conditions hold"
 
 
