@@ -2,14 +2,17 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from click.testing import CliRunner
 
 from bot.cli import main
+from bot.core.conditions import compile_condition
 from bot.core.identity import grant_id
 from bot.core.moves import Approve, Narrow, RaiseConcern, Revoke, SignOff
+from bot.core.policy import Audited, Guardrail, Selector
 from bot.store.redis_server import PREFIX
 from bot.usecases.absences import Plan
 from tests.usecases.bots import (
@@ -20,6 +23,7 @@ from tests.usecases.bots import (
     DAN,
     EVA,
     FINN,
+    SHELF,
     a_bundle,
     a_policy,
     on_redis,
@@ -208,3 +212,23 @@ async def test_it_says_where_nobody_could_stand_in(bot, redis_url):
     assert "nobody could stand in for who was away" in told
     assert "U0BEN was away until" in told
     assert "U0FINN" not in told
+
+
+async def test_it_tells_which_stages_were_skipped_and_what_audit_mode_would_have_done(
+    bot, redis_url
+):
+    conditions = {1: (compile_condition("request.duration > duration('50m')"),)}
+    bundle, (rule,) = SHELF["staged"]
+    assert rule.chain is not None
+    rule = replace(rule, chain=replace(rule.chain, conditions=conditions))
+    rail = Guardrail(id="rail", bundles=Selector(), deny=True)
+    policy = a_policy({"staged": (bundle, (rule,))})
+    bot.policy = replace(policy, audited_of={"staged": (Audited(rail, 0),)})
+    request = await bot.ask("staged")
+    told = (await jit("show", request.id, url=redis_url)).output
+    assert "guardrail rail (audit) would have denied it" in told
+    why = "`request.duration > duration('50m')` is not so"
+    assert f"stage security was skipped: {why}" in told
+    found = json.loads((await jit("show", request.id, "--json", url=redis_url)).output)
+    assert found["optional_stages"] == [{"stage": "security", "asked": False, "why": why}]
+    assert found["audit_mode"] == ["guardrail rail (audit) would have denied it"]

@@ -8,7 +8,7 @@ from typing import Final, TypeAlias, TypedDict
 from bot.core.absence import Away
 from bot.core.emergency import Emergency
 from bot.core.identity import Actor, GrantId, RequestId
-from bot.core.known import Known, Members
+from bot.core.known import Known, Members, OptionalStage, Shadow
 from bot.core.policy import Group, Stage, groups_in
 from bot.core.scopes import Delivery, Risk, ScopeText
 from bot.core.tickets import SeenTicket
@@ -77,6 +77,8 @@ class Requested(Fact):
         members: Who was in the groups that have, or could come to have, a say in the chain.
         delegation: Whether others may approve it for who is away.
         away: Who of `members`, or of whoever stood in for them, was away then.
+        optional: What came of the stages that could be skipped.
+        shadows: What rules and guardrails in audit mode would have done.
     """
 
     bundle: str
@@ -109,6 +111,8 @@ class Requested(Fact):
     members: tuple[Members, ...] = ()
     delegation: bool = True
     away: Away = ()
+    optional: tuple[OptionalStage, ...] = ()
+    shadows: tuple[Shadow, ...] = ()
 
     @property
     def voices(self) -> tuple[Group, ...]:

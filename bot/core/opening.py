@@ -75,6 +75,8 @@ def requested(
         members=tuple(_kept(name, users) for name, users in sorted((members or {}).items())),
         delegation=bundle.delegation,
         away=away,
+        optional=decision.optional if isinstance(decision, NeedApproval) else (),
+        shadows=decision.shadows,
     )
 
 

@@ -121,6 +121,7 @@ def _decision(request: Request, found: Found, missing: Missing) -> Iterator[str]
     elif asked.stages:
         yield f"*Approval*  {rule}"
         yield from _stages(request, found)
+        yield from map(words.optional_stage, asked.optional[:STAGES_TOLD])
         yield from unknown(request, found)
         yield from missing_on(request, missing)
     else:

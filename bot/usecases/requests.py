@@ -200,7 +200,9 @@ class Requests:
                 decision, ask, away=await self._absences.now(), now=case.now
             )
             decision, members, away = completable.decision, completable.members, completable.away
-        looked_up = [group.name for group in policy.groups_read_for(ask.bundle.name)]
+        read = policy.groups_read_for(ask.bundle.name)
+        audited = () if facts.unseen else policy.groups_audited_for(ask.bundle.name)
+        looked_up = [group.name for group in (*read, *audited)]
         asked = requested(
             id_,
             ask,
