@@ -178,7 +178,7 @@ def _whose_yes(request: Request, by: Actor, case: Circumstances) -> Voice:
     Raises:
         WrongState: In nobody's; whoever may approve was asked about before.
     """
-    voice = yes_of(request, by, case.voices(request))
+    voice = yes_of(request, by, case.voices)
     if voice is None:
         raise WrongState("this approval would count for nothing")
     return voice
@@ -186,7 +186,7 @@ def _whose_yes(request: Request, by: Actor, case: Circumstances) -> Voice:
 
 def _whose_word(request: Request, by: Actor, case: Circumstances) -> Actor | None:
     """Return for whom `by` asks or denies, None if for themselves."""
-    speaking = with_a_say(request, by, case.voices(request))
+    speaking = with_a_say(request, by, case.voices)
     return speaking[0].on_behalf_of if speaking else None
 
 

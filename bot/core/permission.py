@@ -43,7 +43,7 @@ class Circumstances:
         groups: Names of the policy's groups that the actor is in now.
         resources: The resources that the actor, a machine, answers for.
         lent: Whose place the actor has been lent, and their groups now.
-        bars_stand_ins: Whether today's policy lets nobody act for somebody else.
+        bars_stand_ins: Whether nobody may act for somebody else here; see `lends_now`.
     """
 
     now: datetime
@@ -53,18 +53,16 @@ class Circumstances:
     lent: tuple[Voice, ...] = ()
     bars_stand_ins: bool = False
 
-    def voices(self, request: Request) -> tuple[Voice, ...]:
+    @property
+    def voices(self) -> tuple[Voice, ...]:
         """Return in whose names the actor can speak, their own first."""
-        return (Voice(self.groups), *(() if self._is_barred(request) else self.lent))
-
-    def _is_barred(self, request: Request) -> bool:
-        return self.bars_stand_ins or not request.asked.delegation
+        return (Voice(self.groups), *(() if self.bars_stand_ins else self.lent))
 
     def is_barred(self, request: Request, by: Actor) -> bool:
         """Return whether all that the actor could say is lent, where nothing may be."""
         own, every = (Voice(self.groups),), (Voice(self.groups), *self.lent)
         speaks = with_a_say(request, by, own)
-        return not speaks and bool(with_a_say(request, by, every)) and self._is_barred(request)
+        return self.bars_stand_ins and not speaks and bool(with_a_say(request, by, every))
 
 
 Guard: TypeAlias = Callable[[Request, Actor, Circumstances], bool]
@@ -92,15 +90,15 @@ def _is_not_barred(request: Request, by: Actor, case: Circumstances) -> bool:
 
 
 def _approves_this_stage(request: Request, by: Actor, case: Circumstances) -> bool:
-    return bool(with_a_say(request, by, case.voices(request)))
+    return bool(with_a_say(request, by, case.voices))
 
 
 def _is_not_counted(request: Request, by: Actor, case: Circumstances) -> bool:
-    return bool(uncounted(request, by, case.voices(request)))
+    return bool(uncounted(request, by, case.voices))
 
 
 def _fills_a_place(request: Request, by: Actor, case: Circumstances) -> bool:
-    return yes_of(request, by, case.voices(request)) is not None
+    return yes_of(request, by, case.voices) is not None
 
 
 def _may_end(request: Request, by: Actor, case: Circumstances) -> bool:

@@ -6,20 +6,22 @@ from datetime import timedelta
 import pytest
 
 from bot.core import events as e
+from bot.core.absence import Absence
 from bot.core.conditions import compile_condition
 from bot.core.emergency import RULE, Emergency
-from bot.core.identity import BOT
+from bot.core.identity import BOT, absence_id
 from bot.core.known import Known, Members
 from bot.core.policy import Group, Guardrail, Selector, Verdict
 from bot.core.replaying import Shift, pasts, replayed
 from bot.core.scopes import Limits
-from tests.builders import requested
+from tests.builders import T0, requested
 from tests.usecases.bots import (
     ANNA,
     AT_ONCE,
     BEN,
     BY_LEAD,
     ENGINEERS,
+    EVA,
     GLASS,
     GUARD,
     LEADS,
@@ -213,3 +215,20 @@ def test_what_break_glass_did_not_look_up_cannot_be_replayed():
 
 def test_an_ordinary_ask_is_not_decided_by_the_glass():
     assert tried(asked(), policy(NO, glass=GLASS)).shift is Shift.STRICTER
+
+
+def test_who_was_away_then_is_away_in_a_replay():
+    ben = Absence(
+        id=absence_id("x"), who=BEN, stand_in=None, since=T0, until=T0 + timedelta(hours=9)
+    )
+    alone = Group(name="alone", users=frozenset({BEN.id}))
+    chain = replace(BY_LEAD.chain, stages=(replace(TWO_LEADS, approvers=(alone,), quorum=1),))
+    by_ben = replace(BY_LEAD, chain=chain)
+    new = a_policy({"read": (a_bundle("read"), (by_ben,))}, groups=(*GROUPS, alone))
+    assert tried(asked(), new).now.approvals == 1
+    left = tried(asked(away=(ben,)), new).now
+    assert "nobody besides you is there" in left.denied
+    lent = replace(ben, stand_in=EVA)
+    assert tried(asked(away=(lent,)), new).now.approvals == 1
+    barred = a_policy({"read": (a_bundle("read", delegation=False), (by_ben,))}, groups=GROUPS)
+    assert tried(asked(away=(lent,)), barred).now.denied

@@ -153,6 +153,18 @@ async def test_the_form_does_what_the_command_does_and_keeps_what_was_typed(web_
     assert "Until when?" in (await ben.view()).plain()
 
 
+async def test_a_form_that_names_nobody_records_nothing(web_town):
+    (ben,) = web_town.people("Ben")
+    await ben.types("/jit away until friday --to @somebody")
+    view = await ben.view()
+    forged = {"until": {"until": "2h"}, "stand_in": {"stand_in": "not an id"}}
+    answer = await web_town.submits(view, forged, by=ben)
+    assert answer["errors"] == {"stand_in": "nobody knows who that is"}
+    await ben.closes()
+    await ben.types("/jit away")
+    await answered(ben, "You are not away.", channel=GENERAL)
+
+
 @pytest.mark.parametrize(
     ("typed", "told_"),
     [

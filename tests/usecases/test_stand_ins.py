@@ -1,6 +1,7 @@
 """Who stands in for somebody away: what they can do, and what they never can."""
 
 import asyncio
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -16,7 +17,7 @@ from bot.core.policy import Group, Share, Stage, Verdict
 from bot.core.request import Request, Vote
 from bot.core.states import RequestState
 from bot.usecases.absences import Plan
-from bot.usecases.ports import Standing
+from bot.usecases.ports import Receipt, Standing, Story
 from tests.usecases.bots import (
     ANNA,
     BEN,
@@ -427,6 +428,54 @@ async def test_whoever_is_back_in_time_counts_as_there(bot: Bot) -> None:
     with_stages(bot, stage, groups=(few,))
     await leaves(bot, BEN, None, lasts=timedelta(minutes=19))
     assert (await bot.ask("x")).state is RequestState.PENDING  # it waits for twenty minutes
+
+
+async def test_whoever_asks_is_not_reminded_to_stand_in(bot: Bot) -> None:
+    with_stages(bot, Stage(name="lead", approvers=(LEADS,), remind=(timedelta(minutes=1),)))
+    await leaves(bot, BEN, ANNA)
+    request = await bot.ask("x", by=ANNA)
+    await bot.pass_(minutes=2)
+    history = await bot.ledger.history(request.id)
+    assert [each.people for each in history if isinstance(each, e.Reminded)] == [(CLEO.id, DAN.id)]
+
+
+async def test_nobody_stands_in_for_whoever_asks(bot: Bot) -> None:
+    few, stage = only(BEN, CLEO)
+    with_stages(bot, stage, groups=(few,))
+    await leaves(bot, BEN, FINN)
+    await leaves(bot, CLEO, None)
+    assert (await bot.ask("x", by=BEN)).state is RequestState.DENIED
+    assert (await bot.ask("x", by=ANNA)).state is RequestState.PENDING
+
+
+async def test_who_stands_in_may_look_the_request_up(bot: Bot) -> None:
+    await leaves(bot, BEN, FINN)
+    request = await bot.ask()
+    assert await bot.requests.find(request.id, by=FINN) == request
+    behind = await bot.backgrounds.of(request.id, by=FINN)
+    assert (behind.groups, behind.people) == ((), (CLEO.id, DAN.id, FINN.id))
+    assert [each.on_behalf_of for each in behind.lent] == [BEN]
+    await bot.absences.withdraw(by=BEN, delivery="off")
+    with pytest.raises(NotFound):
+        await bot.requests.find(request.id, by=FINN)
+
+
+async def test_a_card_is_shown_anew_when_somebody_is_back(bot: Bot) -> None:
+    shown: list[tuple[Actor, ...]] = []
+    show = bot.messenger.show
+
+    def watched(story: Story, receipts: Mapping[str, Receipt]) -> AsyncGenerator[Receipt, None]:
+        shown.append(tuple(each.who for each in story.missing.away))
+        return show(story, receipts)
+
+    bot.messenger.show = watched
+    await leaves(bot, BEN, FINN, lasts=timedelta(minutes=5))
+    await leaves(bot, EVA, FINN, lasts=timedelta(minutes=5))  # nobody waits for her
+    await bot.ask()
+    await bot.pass_(minutes=4)
+    assert shown == [(BEN,)]
+    await bot.pass_(minutes=2)
+    assert shown == [(BEN,), ()]
 
 
 @pytest.mark.parametrize("who", ["asks", "is away", "is needed"])
