@@ -30,6 +30,10 @@ def differing(old: Bundle, new: Bundle) -> Iterator[tuple[Shift, str]]:
     if old.delivery is not new.delivery:
         is_stricter = new.delivery is Delivery.REVEAL
         yield _way(not is_stricter), f"delivery: {old.delivery} -> {new.delivery}"
+    if old.delegation is not new.delegation:
+        yes_or_no = {True: "true", False: "false"}
+        said = f"{yes_or_no[old.delegation]} -> {yes_or_no[new.delegation]}"
+        yield _way(new.delegation), f"delegation: {said}"
     for name, cap in _CAPS.items():
         yield from _capped(name, cap(old), cap(new))
     if old.limits.cool_down != new.limits.cool_down:

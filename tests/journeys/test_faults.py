@@ -198,7 +198,7 @@ async def test_when_redis_does_not_answer_in_time_it_is_not_known(own_redis, fol
         (anna,) = town.people("Anna")
         await anna.types("/jit list")
         os.kill(own_redis.pid, signal.SIGSTOP)
-        await anna.types("/jit request read to look at bill 4711")
+        await anna.types("/jit request logs to look at bill 4711")
         os.kill(own_redis.pid, signal.SIGCONT)
         said = await answered(anna, "It is not known whether this was recorded", channel="general")
         [id_] = [word.strip(".") for word in said.split() if word.startswith("R-")]

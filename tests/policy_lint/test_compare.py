@@ -125,6 +125,11 @@ def test_added_and_removed_bundles_are_listed(tmp_path):
         ),
         (
             "max_duration: 2h",
+            "max_duration: 2h\n    delegation: false",
+            "stricter deploy: delegation: true -> false",
+        ),
+        (
+            "max_duration: 2h",
             "max_duration: 2h\n    ticket: {pattern: 'A-[0-9]+', example: A-1}",
             "stricter deploy: ticket: one is needed now",
         ),
