@@ -113,6 +113,22 @@ async def test_many_are_told_in_batches_that_fit_a_body(issuer) -> None:
     assert max(len(each["uses"]) for each in issuer.batches) == BATCH
 
 
+@pytest.mark.parametrize(
+    ("said", "address"),
+    [
+        ("testclient", ""),
+        ("1.2.3.4:5", ""),
+        ("::1", "::1"),
+        ("2001:DB8::0", "2001:db8::"),
+        ("", ""),
+    ],
+)
+def test_what_is_no_address_is_not_told_as_one(said, address) -> None:
+    uses = Uses(point="a", resource="b")
+    uses.note("G-1.1", [], "allowed", said, 1)
+    assert set(uses.held) == {("G-1.1", "", "allowed", address)}
+
+
 def test_what_is_held_is_bounded_and_what_was_dropped_counted() -> None:
     uses = Uses(point="a", resource="b")
     for number in range(HELD_AT_MOST + 5):
@@ -120,6 +136,9 @@ def test_what_is_held_is_bounded_and_what_was_dropped_counted() -> None:
     uses.note("G-0.1", [], "allowed", "", 2)
     assert (len(uses.held), uses.dropped) == (HELD_AT_MOST, 5)
     assert uses.held["G-0.1", "", "allowed", ""] == (2, 2)
+    uses.held["G-0.1", "", "allowed", ""] = (10**6, 2)  # as much as is taken down at once
+    uses.note("G-0.1", [], "allowed", "", 3)
+    assert uses.held["G-0.1", "", "allowed", ""] == (10**6, 3)
 
 
 async def test_an_end_that_was_early_is_told_too(issuer, guard) -> None:
