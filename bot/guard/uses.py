@@ -27,7 +27,7 @@ class Uses:
 
     def note(self, jti: str, scopes: Sequence[str], outcome: str, address: str, at: int) -> None:
         """Take down one call."""
-        key = (jti, " ".join(scopes), outcome, _ip(address))
+        key = (jti, " ".join(scopes), outcome, address)
         if key not in self.held and len(self.held) >= HELD_AT_MOST:
             self.dropped += 1
         else:
@@ -41,7 +41,8 @@ class Uses:
         if self._batch is None:
             taken = {key: self.held.pop(key) for key in list(self.held)[:BATCH]}
             names = ("jti", "scope", "outcome", "address", "count", "at")
-            uses = [dict(zip(names, (*key, *seen), strict=True)) for key, seen in taken.items()]
+            told = [(*key, _ip(address), *seen) for (*key, address), seen in taken.items()]
+            uses = [dict(zip(names, each, strict=True)) for each in told]
             self._batch = {"batch": uuid.uuid4().hex, "uses": uses, **self._who}
         async with session.post("v1/usage", json=self._batch, allow_redirects=False) as answer:
             if answer.status >= _FAULT:

@@ -123,10 +123,10 @@ async def test_many_are_told_in_batches_that_fit_a_body(issuer) -> None:
         ("", ""),
     ],
 )
-def test_what_is_no_address_is_not_told_as_one(said, address) -> None:
-    uses = Uses(point="a", resource="b")
-    uses.note("G-1.1", [], "allowed", said, 1)
-    assert set(uses.held) == {("G-1.1", "", "allowed", address)}
+async def test_what_is_no_address_is_not_told_as_one(issuer, said, address) -> None:
+    async with a_guard(issuer) as guard:
+        await guard.verify(issuer.token(), address=said)
+    assert [use["address"] for use in issuer.uses] == [address]
 
 
 def test_what_is_held_is_bounded_and_what_was_dropped_counted() -> None:
