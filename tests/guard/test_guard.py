@@ -281,6 +281,18 @@ async def test_a_key_that_is_removed_at_once_ends_its_tokens_whatever_caches_say
     assert await outcome(guard, old) == 401
 
 
+async def test_a_key_that_is_removed_ends_its_tokens_though_no_key_set_can_be_read(
+    issuer, guard
+) -> None:
+    old = issuer.token()
+    issuer.broken[JWKS] = 500
+    issuer.ring.hold([key(2)])
+    async with asyncio.timeout(3):
+        while await outcome(guard, old) == 200:  # noqa: ASYNC110  # nothing tells of it
+            await asyncio.sleep(0.02)
+    assert await outcome(guard, issuer.token()) == 503
+
+
 async def test_a_new_key_is_good_before_it_signs(issuer, guard) -> None:
     issuer.ring.hold([key(1), key(2)], 0)
     await asyncio.sleep(0.5)
@@ -316,8 +328,9 @@ async def test_weak_private_and_other_keys_are_not_taken(issuer) -> None:
             assert await outcome(guard, GOOD) == 200
 
 
-async def test_while_nobody_knows_what_ended_everything_is_refused(issuer) -> None:
-    async with Guard(**issuer.options(stale_after_s=3)) as guard:
+@pytest.mark.parametrize("choice", ["refuse", "alow"])
+async def test_while_nobody_knows_what_ended_everything_is_refused(issuer, choice) -> None:
+    async with Guard(**issuer.options(stale_after_s=3, when_stale=choice)) as guard:
         token = issuer.token()
         issuer.broken[FEED] = 503
         assert await outcome(guard, token) == 200  # for a while
