@@ -111,12 +111,12 @@ class Guard:
         except _BAD as problem:
             raise Unauthorized("no token for here", "invalid_token", **about) from problem
         over = time.time() >= claims["exp"] or claims["jti"] in self._ended
-        beyond = not set(scopes).issubset(claims["scope"].split(" "))
-        outcome = "ended" if over else "beyond" if beyond else "allowed"
-        self.uses.note(claims["jti"], scopes, outcome, address, int(time.time()))
+        missing = set() if over else set(scopes).difference(claims["scope"].split(" "))
+        outcome = "ended" if over else "beyond" if missing else "allowed"
+        self.uses.note(claims["jti"], sorted(missing) or scopes, outcome, address, int(time.time()))
         if over:
             raise Unauthorized("the access has ended", "invalid_token", **about)
-        if beyond:
+        if missing:
             raise Forbidden("a scope is missing", "insufficient_scope", **about)
         return claims
 

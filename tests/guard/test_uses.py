@@ -40,7 +40,7 @@ async def test_every_outcome_is_told_with_what_was_needed_and_from_where(issuer)
     seen = {(use["outcome"], use["scope"], use["count"], use["address"]) for use in issuer.uses}
     assert seen == {
         ("allowed", "invoices:read", 3, "192.0.2.1"),
-        ("beyond", "invoices:write invoices:read", 1, ""),
+        ("beyond", "invoices:write", 1, ""),
         ("ended", "", 1, ""),
     }
     assert {use["jti"] for use in issuer.uses} == {JTI}
