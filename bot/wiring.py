@@ -49,8 +49,10 @@ from bot.usecases.facts import FactFinder
 from bot.usecases.forbidden import Forbidden
 from bot.usecases.gate import Gate
 from bot.usecases.ports import SHOW, OnCall, Queue, Tickets
+from bot.usecases.recording import Recorder, Recording
 from bot.usecases.requests import Requests
 from bot.usecases.shows import Shows
+from bot.usecases.suspects import Suspects
 from bot.usecases.tasks import Tasks
 from bot.usecases.tickets import TicketDesk
 from bot.usecases.timers import Timers
@@ -215,6 +217,7 @@ class Parts:
     Attributes:
         after: What follows an acknowledgement.
         admins: Where operators are told.
+        recording: What writes down how tokens are used.
     """
 
     home: Home
@@ -227,6 +230,7 @@ class Parts:
     after: Tasks
     admins: AdminChannel
     forbidden: Forbidden
+    recording: Recording
 
 
 def build(on: Ground, home: Home) -> Parts:
@@ -286,12 +290,14 @@ def build(on: Ground, home: Home) -> Parts:
         backgrounds=backgrounds,
         emergencies=emergencies,
     )
+    recorder = Recorder(store.use, instance=uuid.uuid4().hex, clock=clock, metrics=on.metrics)
+    suspects = Suspects(recorder, on.keyring, issuer=on.settings.issuer, metrics=on.metrics)
     return Parts(
         home=home,
         directory=directory,
         requests=requests,
         workers=(safety, messages, watches),
-        tokens=Tokens(store.tokens, on.keyring, clock, requests),
+        tokens=Tokens(store.tokens, on.keyring, clock, requests, log=recorder, suspects=suspects),
         clients=Clients(
             lambda: on.loaded.clients,
             issuer=on.settings.issuer,
@@ -308,6 +314,7 @@ def build(on: Ground, home: Home) -> Parts:
             listings=store.listings,
             policy=policy,
         ),
+        recording=Recording(recorder, look=suspects.look),
     )
 
 

@@ -13,6 +13,7 @@ from bot.store.redis_ledger import RedisLedger, RedisListings
 from bot.store.redis_policies import RedisPolicies
 from bot.store.redis_server import PREFIX, Server, connect, ignore_time
 from bot.store.redis_tokens import RedisOnce, RedisTokenIndex
+from bot.store.redis_use import RedisUseBook
 
 __all__ = ["PREFIX", "RedisStore", "check_server", "connect", "current_epoch", "epoch"]
 
@@ -31,6 +32,7 @@ class RedisStore:
     tokens: RedisTokenIndex
     once: RedisOnce
     policies: RedisPolicies
+    use: RedisUseBook
 
     @classmethod
     def on(
@@ -50,6 +52,7 @@ class RedisStore:
             tokens=RedisTokenIndex(server),
             once=RedisOnce(server),
             policies=RedisPolicies(server),
+            use=RedisUseBook(server),
         )
 
 

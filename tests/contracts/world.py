@@ -25,6 +25,7 @@ from bot.usecases.ports import (
     TokenRecord,
     Write,
 )
+from bot.usecases.use import UseBook
 from tests.builders import REQUEST, TEAM, a_request
 
 # Short enough to wait for on a real server, long enough not to pass by chance.
@@ -43,6 +44,7 @@ class World:
     receipts: Receipts
     tokens: TokenIndex
     once: Once
+    use: UseBook
     now: Callable[[], datetime]
     wait: Callable[[timedelta], Awaitable[None]]
 

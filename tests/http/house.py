@@ -35,7 +35,9 @@ from bot.usecases.commits import Step, commit_of
 from bot.usecases.desk import Desk, Stores
 from bot.usecases.gate import Gate
 from bot.usecases.ports import CommitId
+from bot.usecases.recording import MemoryUseLog
 from bot.usecases.requests import Requests
+from bot.usecases.suspects import Suspects
 from bot.usecases.tokens import Mint, Tokens
 from tests.builders import requested
 from tests.clocks import ManualClock
@@ -97,6 +99,18 @@ class House:
     problems: list[str] = field(default_factory=list)
     slack: Any = None
     clients: dict[str, Client] = field(default_factory=lambda: dict(CLIENTS))
+    log: MemoryUseLog = field(default_factory=MemoryUseLog)
+    presented: list[Suspects] = field(default_factory=list)
+
+    def suspects(self, issuer: str) -> Suspects:
+        """Return what looks at tokens that stand nowhere; `look` has it look."""
+        made = Suspects(self.log, self.ring, issuer=issuer, metrics=self.metrics)
+        self.presented.append(made)
+        return made
+
+    def look(self) -> None:
+        for each in self.presented:
+            each.look()
 
     async def grant(self, *, lasts: timedelta = timedelta(minutes=30), **over: Any) -> str:
         """Return the token of a grant that starts now."""
@@ -139,7 +153,14 @@ class House:
             return b"jit_up 1\n", "text/plain; version=0.0.4"
 
         return HttpParts(
-            tokens=Tokens(self.tokens, self.ring, self.clock, self.requests()),
+            tokens=Tokens(
+                self.tokens,
+                self.ring,
+                self.clock,
+                self.requests(),
+                log=self.log,
+                suspects=self.suspects(issuer),
+            ),
             clients=Clients(lambda: self.clients, issuer=issuer, once=self.once, clock=self.clock),
             jwks=self.ring.jwks,
             issuer=issuer,

@@ -11,6 +11,7 @@ from bot.store.memory import (
     MemoryStore,
     MemoryTokenIndex,
 )
+from bot.store.memory_use import MemoryUseBook
 from tests.builders import T0
 from tests.contracts.jobs_contract import JobsContract
 from tests.contracts.ledger_contract import LedgerContract
@@ -18,6 +19,7 @@ from tests.contracts.listings_contract import ListingsContract
 from tests.contracts.once_contract import OnceContract
 from tests.contracts.receipts_contract import ReceiptsContract
 from tests.contracts.tokens_contract import TokensContract
+from tests.contracts.use_contract import UseContract
 from tests.contracts.world import World
 
 
@@ -43,6 +45,7 @@ def world() -> World:
         receipts=MemoryReceipts(store),
         tokens=MemoryTokenIndex(store),
         once=MemoryOnce(store),
+        use=MemoryUseBook(clock.now),
         now=clock.now,
         wait=clock.wait,
     )
@@ -64,3 +67,6 @@ class TestMemoryTokens(TokensContract): ...
 
 
 class TestMemoryOnce(OnceContract): ...
+
+
+class TestMemoryUse(UseContract): ...

@@ -13,6 +13,7 @@ from tests.contracts.listings_contract import ListingsContract
 from tests.contracts.once_contract import OnceContract
 from tests.contracts.receipts_contract import ReceiptsContract
 from tests.contracts.tokens_contract import TokensContract
+from tests.contracts.use_contract import UseContract
 from tests.contracts.world import World
 
 
@@ -29,6 +30,7 @@ def world_on(redis: Redis) -> World:
         receipts=store.receipts,
         tokens=store.tokens,
         once=store.once,
+        use=store.use,
         now=lambda: datetime.now(UTC),
         wait=wait,
     )
@@ -60,3 +62,6 @@ class TestRedisTokens(TokensContract): ...
 
 
 class TestRedisOnce(OnceContract): ...
+
+
+class TestRedisUse(UseContract): ...
