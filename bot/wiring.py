@@ -51,6 +51,7 @@ from bot.usecases.gate import Gate
 from bot.usecases.ports import SHOW, OnCall, Queue, Tickets
 from bot.usecases.recording import Recorder, Recording
 from bot.usecases.requests import Requests
+from bot.usecases.revocations import Revocations
 from bot.usecases.shows import Shows
 from bot.usecases.suspects import Suspects
 from bot.usecases.tasks import Tasks
@@ -225,6 +226,7 @@ class Parts:
     requests: Requests
     workers: tuple[Worker, ...]
     tokens: Tokens
+    revocations: Revocations
     clients: Clients
     listeners: Listeners
     after: Tasks
@@ -298,6 +300,12 @@ def build(on: Ground, home: Home) -> Parts:
         requests=requests,
         workers=(safety, messages, watches),
         tokens=Tokens(store.tokens, on.keyring, clock, requests, log=recorder, suspects=suspects),
+        revocations=Revocations(
+            store.ended,
+            kids=on.keyring.kids,
+            clock=clock,
+            is_whole=lambda: not clock.stopped,
+        ),
         clients=Clients(
             lambda: on.loaded.clients,
             issuer=on.settings.issuer,
