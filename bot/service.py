@@ -92,6 +92,7 @@ async def running(
         on = await stack.enter_async_context(ground(settings, embedded=embedded))
         parts = build(on, await _home(on))
         await stack.enter_async_context(_working(parts, role))
+        await stack.enter_async_context(_recording(parts))
         bolt = make_bolt(
             parts.listeners,
             api=on.api,
@@ -153,6 +154,17 @@ async def _working(parts: Parts, role: Role) -> AsyncGenerator[None, None]:
         for worker in parts.workers:
             worker.stop()
         await asyncio.gather(*loops, *(worker.drained() for worker in parts.workers))
+
+
+@asynccontextmanager
+async def _recording(parts: Parts) -> AsyncGenerator[None, None]:
+    """Write down how tokens are used; leaving writes what is left."""
+    task = asyncio.create_task(parts.recording.run())
+    try:
+        yield
+    finally:
+        parts.recording.stop()
+        await asyncio.gather(task)
 
 
 @asynccontextmanager

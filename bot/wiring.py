@@ -49,9 +49,11 @@ from bot.usecases.facts import FactFinder
 from bot.usecases.forbidden import Forbidden
 from bot.usecases.gate import Gate
 from bot.usecases.ports import SHOW, OnCall, Queue, Tickets
+from bot.usecases.recording import Recorder, Recording
 from bot.usecases.requests import Requests
 from bot.usecases.revocations import Revocations
 from bot.usecases.shows import Shows
+from bot.usecases.suspects import Suspects
 from bot.usecases.tasks import Tasks
 from bot.usecases.tickets import TicketDesk
 from bot.usecases.timers import Timers
@@ -216,6 +218,7 @@ class Parts:
     Attributes:
         after: What follows an acknowledgement.
         admins: Where operators are told.
+        recording: What writes down how tokens are used.
     """
 
     home: Home
@@ -229,6 +232,7 @@ class Parts:
     after: Tasks
     admins: AdminChannel
     forbidden: Forbidden
+    recording: Recording
 
 
 def build(on: Ground, home: Home) -> Parts:
@@ -288,12 +292,14 @@ def build(on: Ground, home: Home) -> Parts:
         backgrounds=backgrounds,
         emergencies=emergencies,
     )
+    recorder = Recorder(store.use, instance=uuid.uuid4().hex, clock=clock, metrics=on.metrics)
+    suspects = Suspects(recorder, on.keyring, issuer=on.settings.issuer, metrics=on.metrics)
     return Parts(
         home=home,
         directory=directory,
         requests=requests,
         workers=(safety, messages, watches),
-        tokens=Tokens(store.tokens, on.keyring, clock, requests),
+        tokens=Tokens(store.tokens, on.keyring, clock, requests, log=recorder, suspects=suspects),
         revocations=Revocations(
             store.ended,
             kids=on.keyring.kids,
@@ -316,6 +322,7 @@ def build(on: Ground, home: Home) -> Parts:
             listings=store.listings,
             policy=policy,
         ),
+        recording=Recording(recorder, look=suspects.look),
     )
 
 

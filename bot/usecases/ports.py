@@ -332,6 +332,13 @@ class Signer(Protocol):
             Unavailable: The key has left the ring.
         """
 
+    def signed(self, token: str, *, issuer: str) -> Mapping[str, Any]:
+        """Return the claims of an access token that we signed for `issuer`, whatever its time.
+
+        Raises:
+            Invalid: It is not such a token.
+        """
+
 
 class Standing(StrEnum):
     """Whether a person may use the bot at all; only MEMBER may."""

@@ -36,8 +36,10 @@ from bot.usecases.commits import Step, commit_of
 from bot.usecases.desk import Desk, Stores
 from bot.usecases.gate import Gate
 from bot.usecases.ports import CommitId
+from bot.usecases.recording import MemoryUseLog
 from bot.usecases.requests import Requests
 from bot.usecases.revocations import Revocations
+from bot.usecases.suspects import Suspects
 from bot.usecases.tokens import Mint, Tokens
 from tests.builders import requested
 from tests.clocks import ManualClock
@@ -102,6 +104,18 @@ class House:
     slack: Any = None
     whole: bool = True
     clients: dict[str, Client] = field(default_factory=lambda: dict(CLIENTS))
+    log: MemoryUseLog = field(default_factory=MemoryUseLog)
+    presented: list[Suspects] = field(default_factory=list)
+
+    def suspects(self, issuer: str) -> Suspects:
+        """Return what looks at tokens that stand nowhere; `look` has it look."""
+        made = Suspects(self.log, self.ring, issuer=issuer, metrics=self.metrics)
+        self.presented.append(made)
+        return made
+
+    def look(self) -> None:
+        for each in self.presented:
+            each.look()
 
     async def grant(self, *, lasts: timedelta = timedelta(minutes=30), **over: Any) -> str:
         """Return the token of a grant that starts now."""
@@ -150,7 +164,14 @@ class House:
             is_whole=lambda: self.whole,
         )
         return HttpParts(
-            tokens=Tokens(self.tokens, self.ring, self.clock, self.requests()),
+            tokens=Tokens(
+                self.tokens,
+                self.ring,
+                self.clock,
+                self.requests(),
+                log=self.log,
+                suspects=self.suspects(issuer),
+            ),
             revocations=revocations,
             clients=Clients(lambda: self.clients, issuer=issuer, once=self.once, clock=self.clock),
             jwks=self.ring.jwks,
