@@ -230,10 +230,12 @@ async def _serving(
     app = make_app(
         HttpParts(
             tokens=parts.tokens,
+            machines=parts.machines,
             clients=parts.clients,
             jwks=on.keyring.jwks,
             issuer=settings.issuer,
             resources=lambda: on.loaded.resources,
+            scopes=lambda: on.loaded.policy.scopes,
             slack=over_http(bolt, secret) if secret is not None else None,
             ready=health.report,
             render_metrics=health.metrics,

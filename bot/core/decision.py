@@ -18,6 +18,7 @@ from bot.core.durations import spell
 from bot.core.errors import Invalid
 from bot.core.events import Requested
 from bot.core.identity import Actor
+from bot.core.machine import Machine
 from bot.core.policy import Chain, Guardrail, Policy, Rule, Verdict, voters_of
 from bot.core.scopes import Bundle, ScopeText, narrowed
 from bot.core.texts import reason_of, ticket_of
@@ -30,7 +31,12 @@ _SECOND: Final = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """What somebody wants; checked against the bundle's own limits by `checked`."""
+    """What somebody wants; checked against the bundle's own limits by `checked`.
+
+    Attributes:
+        by: Whom the token is for.
+        machine: The client that asks; None where `by` does.
+    """
 
     by: Actor
     bundle: Bundle
@@ -38,6 +44,7 @@ class Ask:
     duration: timedelta
     reason: str
     ticket: str = ""
+    machine: Machine | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +118,7 @@ def checked(
     duration: timedelta | None,
     reason: str,
     ticket: str,
+    machine: Machine | None = None,
 ) -> Ask:
     """Return the ask if it keeps to the bundle's own limits.
 
@@ -129,6 +137,7 @@ def checked(
         duration=duration_of(bundle, duration),
         reason=reason_of(reason, least=max(bundle.reason_min, 1)),
         ticket=ticket_for(bundle, ticket),
+        machine=machine,
     )
 
 
@@ -176,6 +185,7 @@ def asked_anew(asked: Requested, bundle: Bundle, *, duration: timedelta) -> Ask:
         duration=duration,
         reason=asked.reason,
         ticket=asked.ticket,
+        machine=asked.machine,
     )
 
 
@@ -263,6 +273,7 @@ def scene_of(ask: Ask, policy: Policy, facts: Facts) -> Scene:
         ticket_known=not facts.unknown_ticket,
         auto_left=cap is None or (facts.auto_today is not None and facts.auto_today < cap),
         values=lambda: _values(ask, policy, facts),
+        client=ask.machine.client if ask.machine is not None else "",
     )
 
 

@@ -160,10 +160,16 @@ def _verdict(asked: e.Requested, policy: Policy) -> Verdict:
     if not isinstance(decision, NeedApproval):
         return _settled(decision)
     members = {group.name: _members(group, asked) for group in groups_in(decision.chain.stages)}
-    why = why_incompletable(decision.chain, members, asked.by)
+    why = why_incompletable(decision.chain, members, _out(asked))
     if why is not None:
         return Verdict(rule=decision.rule, denied=f"its chain cannot be completed: {why}")
     return _needs(decision.rule, decision.chain.stages)
+
+
+def _out(asked: e.Requested) -> frozenset[str]:
+    """Return who could not approve it, so far as that was recorded."""
+    machine = asked.machine
+    return frozenset({asked.by.id, machine.owner_user if machine is not None else asked.by.id})
 
 
 def _settled(decision: Decision) -> Verdict:

@@ -79,28 +79,34 @@ class Tokens:
         Raises:
             Unavailable: The store did not answer; the token must not be believed.
         """
-        record = await self._mine(token, caller)
+        record = await self._working(token)
+        if record is not None and record.answer["aud"] not in caller.resources:
+            record = None
         return INACTIVE if record is None else record.answer
 
     async def revoke(self, token: str, *, caller: Client, delivery: str) -> None:
-        """End the grant of `token` if it is for a resource of `caller` (RFC 7009, section 2.1).
+        """End the grant of `token` if `caller` has it, or its resource (RFC 7009, section 2.1).
 
         Any other token is left alone, and the answer does not tell.
 
         Raises:
             Unavailable: The store did not answer; the token may still work.
         """
-        record = await self._mine(token, caller)
-        if record is None:
+        record = await self._working(token)
+        if record is None or not _may_revoke(record, caller):
             return
         try:
             await self._revoker.revoke_for(record.request, caller=caller, delivery=delivery)
         except Refused:
             return  # it has ended in the meantime, which is what was wanted
 
-    async def _mine(self, token: str, caller: Client) -> TokenRecord | None:
+    async def _working(self, token: str) -> TokenRecord | None:
         record = await self._index.find(hash_of(token))
-        if record is None or record.answer["aud"] not in caller.resources:
+        if record is None:
             return None
         dead = record.expires_at <= self._clock.now() or not self._signer.knows(record.kid)
         return None if dead else record
+
+
+def _may_revoke(record: TokenRecord, caller: Client) -> bool:
+    return record.answer["aud"] in caller.resources or record.answer["client_id"] == caller.id
