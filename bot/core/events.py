@@ -205,6 +205,11 @@ class GlassBroken(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Disowned(Fact):
+    """The person in whose name a client asked says that it does not act for them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Denied(Fact):
     """An approver, or policy, said no; one no is enough."""
 
@@ -324,6 +329,7 @@ Event: TypeAlias = (
     | Escalated
     | Approved
     | GlassBroken
+    | Disowned
     | Denied
     | Cancelled
     | Lapsed
@@ -355,6 +361,7 @@ WIRE: Final[Mapping[type[Event], str]] = {
     Escalated: "request.escalated",
     Approved: "request.approved",
     GlassBroken: "request.glass_broken",
+    Disowned: "request.disowned",
     Denied: "request.denied",
     Cancelled: "request.cancelled",
     Lapsed: "request.lapsed",

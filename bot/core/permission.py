@@ -13,6 +13,7 @@ from bot.core.moves import (
     Cancel,
     Deliver,
     Deny,
+    Disown,
     End,
     EndWithTicket,
     Escalate,
@@ -68,6 +69,10 @@ def _is_the_bot(_: Request, by: Actor, __: Circumstances) -> bool:
 
 def _keeps_the_token(request: Request, by: Actor, _: Circumstances) -> bool:
     return request.asked.asker == by
+
+
+def _is_named(request: Request, by: Actor, _: Circumstances) -> bool:
+    return by == request.requester != request.asked.asker
 
 
 def _can_answer(request: Request, _: Actor, __: Circumstances) -> bool:
@@ -166,6 +171,7 @@ MAY: Final[Mapping[type[Move], tuple[tuple[Guard, str], ...]]] = {
     End: (_ONLY_BOT,),
     EndWithTicket: (_ONLY_BOT,),
     Revoke: ((_may_end, "only the requester, an approver or the bundle's owner can end this"),),
+    Disown: ((_is_named, "no client asks in your name here"),),
     SignOff: _REVIEWING,
     RaiseConcern: _REVIEWING,
     RemindReview: (_ONLY_BOT,),

@@ -220,6 +220,8 @@ def timers(request: Request) -> dict[Timer, datetime]:
     due = grant_timers(request.grant) if request.grant is not None else {}
     if request.asked.delivery is Delivery.REVEAL or request.asked.machine is not None:
         due.pop(Timer.SCRUB, None)  # no message ever shows the token
+    if request.asked.machine is not None:
+        due.pop(Timer.WARN, None)  # whoever could be told has no more time to give it
     grant, seen = request.working_grant, request.asked.seen
     if grant is not None and seen is not None and seen.watched is not None:
         due[Timer.WATCH] = grant.token.issued_at + seen.watched

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Final
 
 from bot.core.client import Client
 from bot.core.errors import Invalid, NotAllowed
@@ -9,7 +10,7 @@ from bot.core.policy import Policy
 from bot.core.scopes import Bundle
 
 # So much of what was sent is said back, in characters.
-_QUOTED = 60
+_QUOTED: Final = 60
 
 
 class Unlisted(NotAllowed):
@@ -45,6 +46,8 @@ class Wanted:
 def bundle_for(client: Client, policy: Policy, wanted: Wanted) -> Bundle:
     """Return the bundle that `wanted` is about: of those with all of the scopes, the smallest.
 
+    Of several that are as small and as harmless it is the one that the client lists first.
+
     Nothing is said of bundles that the client is not listed for.
 
     Raises:
@@ -73,4 +76,4 @@ def _smallest(bundles: list[Bundle], scopes: tuple[str, ...]) -> Bundle:
     fitting = [bundle for bundle in bundles if set(scopes) <= set(bundle.scope_names)]
     if not fitting:
         raise Invalid("no bundle has all of these scopes; ask for fewer at once", field="scopes")
-    return min(fitting, key=lambda bundle: (len(bundle.scopes), bundle.risk, bundle.name))
+    return min(fitting, key=lambda bundle: (len(bundle.scopes), bundle.risk))

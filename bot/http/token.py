@@ -57,7 +57,28 @@ class TokenEndpoint:
             handed = await self._machines.at_once(
                 client, wanted, address=request.remote or "an unknown address"
             )
-        return answer(token_answer(handed))
+        return self._handing(handed)
+
+    def _handing(self, handed: Handed) -> web.Response:
+        """Return the answer with the token; that it went out is recorded once it has."""
+
+        async def went_out() -> None:
+            await self._machines.went_out(handed)
+
+        return _Telling(token_answer(handed), went_out)
+
+
+class _Telling(web.Response):
+    """An answer that tells when all of it was written; not when the client has gone before."""
+
+    def __init__(self, content: Mapping[str, Any], told: Callable[[], Awaitable[None]]) -> None:
+        plain = answer(content)
+        super().__init__(body=plain.body, content_type=plain.content_type)
+        self._told = told
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        await super().write_eof(data)
+        await self._told()
 
 
 async def caller(request: web.Request, clients: Clients) -> tuple[Mapping[str, str], Client]:

@@ -246,7 +246,7 @@ class Rule(Model):
     @field_validator("requesters")
     @classmethod
     def _are_named(cls, groups: list[str] | None, info: ValidationInfo) -> list[str] | None:
-        named = groups is not None or info.data.get("clients") is not None
+        named = groups is not None or info.data.get("clients", "wrong") is not None
         if not named and info.data.get("decision", Verdict.DENY) is not Verdict.DENY:
             raise ValueError("say whose requests: only a rule that denies is for everybody")
         return groups

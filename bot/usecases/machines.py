@@ -7,7 +7,7 @@ import structlog
 
 from bot.core.client import Client
 from bot.core.decision import Ask, Decision, NeedApproval, Reject, checked
-from bot.core.errors import NotAllowed, WrongState
+from bot.core.errors import BotError, NotAllowed, WrongState
 from bot.core.identity import Actor, request_id
 from bot.core.machine import Machine
 from bot.core.policy import Policy
@@ -75,6 +75,15 @@ class Machines:
         if grant is None:
             raise WrongState("what was granted has ended already")
         return Handed(request=outcome.request, token=self._mint.token(grant.token))
+
+    async def went_out(self, handed: Handed) -> None:
+        """Record that the client has got its token; the token works in any case."""
+        grant = handed.request.grant
+        try:
+            if grant is not None:
+                await self._requests.deliver(handed.request.id, grant.token.jti)
+        except BotError as problem:
+            log.warning("handing.not_told", request=handed.request.id, code=problem.code)
 
 
 def _ask(client: Client, wanted: Wanted, policy: Policy, *, by: Actor, machine: Machine) -> Ask:
