@@ -52,6 +52,7 @@ from bot.usecases.gate import Gate
 from bot.usecases.machines import Machines
 from bot.usecases.ports import SHOW, OnCall, Queue, Tickets
 from bot.usecases.requests import Requests
+from bot.usecases.revocations import Revocations
 from bot.usecases.shows import Shows
 from bot.usecases.tasks import Tasks
 from bot.usecases.tickets import TicketDesk
@@ -225,6 +226,7 @@ class Parts:
     workers: tuple[Worker, ...]
     tokens: Tokens
     machines: Machines
+    revocations: Revocations
     clients: Clients
     listeners: Listeners
     after: Tasks
@@ -301,6 +303,12 @@ def build(on: Ground, home: Home) -> Parts:
             policy=policy,
             alarm=lambda: on.loaded.admin_channel,
             draw=secrets.token_urlsafe,
+        ),
+        revocations=Revocations(
+            store.ended,
+            kids=on.keyring.kids,
+            clock=clock,
+            is_whole=lambda: not clock.stopped,
         ),
         clients=Clients(
             lambda: on.loaded.clients,

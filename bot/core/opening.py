@@ -71,6 +71,8 @@ def requested(
         known=known,
         members=tuple(_kept(name, users) for name, users in sorted((members or {}).items())),
         machine=ask.machine,
+        optional=decision.optional if isinstance(decision, NeedApproval) else (),
+        shadows=decision.shadows,
     )
 
 

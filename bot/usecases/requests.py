@@ -203,7 +203,9 @@ class Requests:
             completable = await self._gate.completable(decision, ask, policy)
             decision, members = completable.decision, completable.members
             accept(decision)
-        looked_up = [group.name for group in policy.groups_read_for(ask.bundle.name)]
+        read = policy.groups_read_for(ask.bundle.name)
+        audited = () if facts.unseen else policy.groups_audited_for(ask.bundle.name)
+        looked_up = [group.name for group in (*read, *audited)]
         asked = requested(
             id_,
             ask,

@@ -26,6 +26,7 @@ from bot.http.server import HttpParts, make_runner
 from bot.keyring import Keyring
 from bot.slack.memory import MemoryDirectory
 from bot.store.memory import (
+    MemoryEndedTokens,
     MemoryLedger,
     MemoryListings,
     MemoryOnce,
@@ -40,6 +41,7 @@ from bot.usecases.gate import Gate
 from bot.usecases.machines import Machines
 from bot.usecases.ports import CommitId
 from bot.usecases.requests import Requests
+from bot.usecases.revocations import Revocations
 from bot.usecases.tickets import TicketDesk
 from bot.usecases.tokens import Mint, Tokens
 from tests.builders import requested
@@ -91,12 +93,14 @@ class House:
 
     Attributes:
         problems: What /readyz finds.
+        whole: Whether the store was never wiped.
     """
 
     ledger: Any
     listings: Any
     once: Any
     tokens: Any
+    ended: Any
     clock: Any
     ring: Keyring = field(default_factory=lambda: Keyring.of(key(1)))
     metrics: MemoryMetrics = field(default_factory=MemoryMetrics)
@@ -106,6 +110,7 @@ class House:
     policy: Policy = field(default_factory=machine_policy)
     directory: MemoryDirectory = field(default_factory=a_workspace)
     alarm: str = "#alarms"
+    whole: bool = True
 
     async def grant(self, *, lasts: timedelta = timedelta(minutes=30), **over: Any) -> str:
         """Return the token of a grant that starts now."""
@@ -154,9 +159,16 @@ class House:
         async def render():
             return b"jit_up 1\n", "text/plain; version=0.0.4"
 
+        revocations = Revocations(
+            self.ended,
+            kids=self.ring.kids,
+            clock=self.clock,
+            is_whole=lambda: self.whole,
+        )
         return HttpParts(
             tokens=Tokens(self.tokens, self.ring, self.clock, self.requests()),
             machines=self.machines(),
+            revocations=revocations,
             clients=Clients(lambda: self.clients, issuer=issuer, once=self.once, clock=self.clock),
             jwks=self.ring.jwks,
             issuer=issuer,
@@ -184,6 +196,7 @@ def house_on(redis: Redis) -> House:
         listings=store.listings,
         once=store.once,
         tokens=store.tokens,
+        ended=store.ended,
         clock=RealClock(),
     )
 
@@ -196,6 +209,7 @@ def house_in_memory() -> House:
         listings=MemoryListings(store),
         once=MemoryOnce(store),
         tokens=MemoryTokenIndex(store),
+        ended=MemoryEndedTokens(store),
         clock=clock,
     )
 
