@@ -240,11 +240,13 @@ async def _serving(
     app = make_app(
         HttpParts(
             tokens=parts.tokens,
+            machines=parts.machines,
             revocations=parts.revocations,
             clients=parts.clients,
             jwks=on.keyring.jwks,
             issuer=settings.issuer,
             resources=lambda: on.loaded.resources,
+            scopes=lambda: on.loaded.policy.scopes,
             slack=over_http(bolt, secret) if secret is not None else None,
             ready=health.report,
             render_metrics=health.metrics,

@@ -1,5 +1,6 @@
 """The composition root: the only module that knows every concrete class, and reads the clock."""
 
+import secrets
 import time
 import uuid
 from collections.abc import AsyncGenerator, Sequence
@@ -48,6 +49,7 @@ from bot.usecases.emergencies import Emergencies
 from bot.usecases.facts import FactFinder
 from bot.usecases.forbidden import Forbidden
 from bot.usecases.gate import Gate
+from bot.usecases.machines import Machines
 from bot.usecases.ports import SHOW, OnCall, Queue, Tickets
 from bot.usecases.recording import Recorder, Recording
 from bot.usecases.requests import Requests
@@ -226,6 +228,7 @@ class Parts:
     requests: Requests
     workers: tuple[Worker, ...]
     tokens: Tokens
+    machines: Machines
     revocations: Revocations
     clients: Clients
     listeners: Listeners
@@ -300,6 +303,13 @@ def build(on: Ground, home: Home) -> Parts:
         requests=requests,
         workers=(safety, messages, watches),
         tokens=Tokens(store.tokens, on.keyring, clock, requests, log=recorder, suspects=suspects),
+        machines=Machines(
+            requests,
+            desk.mint,
+            policy=policy,
+            alarm=lambda: on.loaded.admin_channel,
+            draw=secrets.token_urlsafe,
+        ),
         revocations=Revocations(
             store.ended,
             kids=on.keyring.kids,

@@ -123,6 +123,11 @@ class EndWithTicket:
 
 
 @dataclass(frozen=True, slots=True)
+class Disown:
+    """Say that the client that asks in one's name does not act for one."""
+
+
+@dataclass(frozen=True, slots=True)
 class SignOff:
     """Find that the glass was broken for good reason."""
 
@@ -155,4 +160,4 @@ PendingMove: TypeAlias = (
 GrantMove: TypeAlias = Deliver | Scrub | Reveal | Warn | Extend | End | Revoke | EndWithTicket
 # On the review of a break-glass grant.
 ReviewMove: TypeAlias = SignOff | RaiseConcern | RemindReview | MarkOverdue
-Move: TypeAlias = PendingMove | GrantMove | ReviewMove
+Move: TypeAlias = PendingMove | GrantMove | ReviewMove | Disown

@@ -114,7 +114,7 @@ REVIEW_NEXT: Final[Mapping[ReviewState, Mapping[type[e.Event], ReviewState]]] = 
 }
 
 # Facts that change no state and are allowed in every one.
-NOTES: Final[frozenset[type[e.Event]]] = frozenset({e.Refused, e.Revealed})
+NOTES: Final[frozenset[type[e.Event]]] = frozenset({e.Refused, e.Revealed, e.Disowned})
 
 # Which timers a state owns; entering a state without one of them stops it.
 TIMERS: Final[Mapping[RequestState | GrantState | ReviewState, frozenset[Timer]]] = {

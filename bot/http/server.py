@@ -23,6 +23,8 @@ from bot.http.health import Health, Report
 from bot.http.metadata import Metadata
 from bot.http.oauth import OAuth
 from bot.http.revocations import RevocationFeed
+from bot.http.token import TokenEndpoint
+from bot.usecases.machines import Machines
 from bot.usecases.ports import Metrics
 from bot.usecases.revocations import Revocations
 from bot.usecases.tokens import Tokens
@@ -57,22 +59,26 @@ class HttpParts:
     """What the server is made of.
 
     Attributes:
+        machines: What OAuth clients can ask for.
         revocations: Told to APIs that verify by themselves; followed while the server runs.
         clients: Finds out which OAuth client calls.
         jwks: Returns the public keys (RFC 7517, section 5).
         issuer: The tokens' `iss`.
         resources: Returns the APIs that are declared, by URI.
+        scopes: Returns every scope that can be asked for.
         slack: Answers Slack's payloads; None when they come over Socket Mode only.
         ready: Returns what is wrong.
         render_metrics: Measures what must be measured first; returns page and content type.
     """
 
     tokens: Tokens
+    machines: Machines
     revocations: Revocations
     clients: Clients
     jwks: Callable[[], Mapping[str, Any]]
     issuer: str
     resources: Callable[[], Mapping[str, Resource]]
+    scopes: Callable[[], frozenset[str]]
     slack: SlackHandler | None
     ready: Callable[[], Awaitable[Report]]
     render_metrics: Callable[[], Awaitable[tuple[bytes, str]]]
@@ -86,7 +92,10 @@ _REFUSED: Final = 400
 def make_app(parts: HttpParts) -> web.Application:
     """Return the application."""
     oauth = OAuth(parts.tokens, clients=parts.clients, jwks=parts.jwks, metrics=parts.metrics)
-    metadata = Metadata(parts.issuer, resources=parts.resources)
+    token = TokenEndpoint(parts.machines, clients=parts.clients, metrics=parts.metrics)
+    metadata = Metadata(
+        parts.issuer, resources=parts.resources, scopes=parts.scopes, grants=token.grant_types
+    )
     feed = RevocationFeed(parts.revocations, clients=parts.clients)
     health = Health(ready=parts.ready, render_metrics=parts.render_metrics)
     app = web.Application(middlewares=[_edge(parts.metrics)], client_max_size=SLACK_BODY_AT_MOST)
@@ -94,6 +103,7 @@ def make_app(parts: HttpParts) -> web.Application:
         [
             *(web.get(path, metadata.answer) for path in metadata.paths),
             web.get("/.well-known/jwks.json", oauth.keys),
+            web.post("/oauth/token", token.answer),
             web.post("/oauth/introspect", oauth.introspect),
             web.post("/oauth/revoke", oauth.revoke),
             web.get("/v1/revocations", feed.answer),

@@ -43,6 +43,7 @@ _TRIED: Final[Mapping[str, str]] = {
     "scrub": "remove the token",
     "signoff": "sign this break-glass off",
     "raiseconcern": "raise a concern about this break-glass",
+    "disown": "say that this was not them",
 }
 
 
@@ -103,7 +104,14 @@ def _called(event: e.Event, request: Request, found: Found) -> str:
 _OfStages: TypeAlias = e.Voted | e.StagePassed | e.Reminded | e.Escalated
 _OfTalks: TypeAlias = e.Narrowed | e.Asked | e.Answered
 _OfRequest: TypeAlias = (
-    e.Requested | e.Approved | e.GlassBroken | e.Denied | e.Cancelled | e.Lapsed | e.Refused
+    e.Requested
+    | e.Approved
+    | e.GlassBroken
+    | e.Disowned
+    | e.Denied
+    | e.Cancelled
+    | e.Lapsed
+    | e.Refused
 )
 
 
@@ -164,7 +172,10 @@ def _of_request(event: _OfRequest, request: Request) -> tuple[str, str]:
     who = mention(event.by)
     match event:
         case e.Requested():
-            return f"🙋 {who} asked for {words.wanted(request)}", ""
+            whose = words.in_whose_name(request)
+            return f"🙋 {words.asker(request)} asked for {words.wanted(request)}{whose}", ""
+        case e.Disowned():
+            return f"🚨 {who} says: *not me*. The client does not act for them", ""
         case e.GlassBroken():
             return glass.broken_line(request), ""
         case e.Approved(by=by):
@@ -203,6 +214,8 @@ def _of_grant(
         case e.Started(token=token):
             return f"🔑 The access works until {moment(token.expires_at)}", ""
         case e.Delivered():
+            if request.asked.machine is not None:
+                return f"📬 Handed to the client {words.asker(request)}", ""
             waits = request.asked.delivery is Delivery.REVEAL
             how = "can open the token in a direct message" if waits else "has got the token"
             return f"📬 {owner} {how}", ""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from hashlib import sha256
+from secrets import token_urlsafe
 from typing import Any
 from urllib.parse import quote_plus
 
@@ -18,10 +19,12 @@ from bot.core.client import Client, Resource
 from bot.core.events import Approved
 from bot.core.grant import Signing, started
 from bot.core.identity import BOT
+from bot.core.policy import Policy
 from bot.http.clients import Clients
 from bot.http.health import Report
 from bot.http.server import HttpParts, make_runner
 from bot.keyring import Keyring
+from bot.slack.memory import MemoryDirectory
 from bot.store.memory import (
     MemoryEndedTokens,
     MemoryLedger,
@@ -35,14 +38,17 @@ from bot.telemetry import MemoryMetrics
 from bot.usecases.commits import Step, commit_of
 from bot.usecases.desk import Desk, Stores
 from bot.usecases.gate import Gate
+from bot.usecases.machines import Machines
 from bot.usecases.ports import CommitId
 from bot.usecases.recording import MemoryUseLog
 from bot.usecases.requests import Requests
 from bot.usecases.revocations import Revocations
 from bot.usecases.suspects import Suspects
+from bot.usecases.tickets import TicketDesk
 from bot.usecases.tokens import Mint, Tokens
 from tests.builders import requested
 from tests.clocks import ManualClock
+from tests.http.machines import ASKING, a_workspace, machine_policy
 
 ISSUER = "https://jit.example"
 SECRETS = {"billing-api": "correct horse", "deploy-api": "battery/staple", "odd id+": "100 %:ö&="}
@@ -102,8 +108,11 @@ class House:
     metrics: MemoryMetrics = field(default_factory=MemoryMetrics)
     problems: list[str] = field(default_factory=list)
     slack: Any = None
+    clients: dict[str, Client] = field(default_factory=lambda: {**CLIENTS, **ASKING})
+    policy: Policy = field(default_factory=machine_policy)
+    directory: MemoryDirectory = field(default_factory=a_workspace)
+    alarm: str = "#alarms"
     whole: bool = True
-    clients: dict[str, Client] = field(default_factory=lambda: dict(CLIENTS))
     log: MemoryUseLog = field(default_factory=MemoryUseLog)
     presented: list[Suspects] = field(default_factory=list)
 
@@ -139,15 +148,22 @@ class House:
         return Desk(stores, issuer=ISSUER, shown=lambda _: None)
 
     def requests(self) -> Requests:
-        nobody: Any = None  # no person acts here
-        gate = Gate(nobody)
         return Requests(
             self.desk(),
-            gate,
+            Gate(self.directory),
             ledger=self.ledger,
             listings=self.listings,
-            policy=nobody,
-            tickets=nobody,
+            policy=lambda: self.policy,
+            tickets=TicketDesk(trackers={}, directory=self.directory),
+        )
+
+    def machines(self) -> Machines:
+        return Machines(
+            self.requests(),
+            self.desk().mint,
+            policy=lambda: self.policy,
+            alarm=lambda: self.alarm,
+            draw=token_urlsafe,
         )
 
     def parts(self, *, issuer: str = ISSUER) -> HttpParts:
@@ -172,11 +188,13 @@ class House:
                 log=self.log,
                 suspects=self.suspects(issuer),
             ),
+            machines=self.machines(),
             revocations=revocations,
             clients=Clients(lambda: self.clients, issuer=issuer, once=self.once, clock=self.clock),
             jwks=self.ring.jwks,
             issuer=issuer,
             resources=lambda: APIS,
+            scopes=lambda: self.policy.scopes,
             slack=self.slack,
             ready=ready,
             render_metrics=render,
