@@ -7,6 +7,7 @@ die by themselves.
 from datetime import timedelta
 
 from bot.store.records import read_record
+from bot.store.redis_reads import Reads
 from bot.store.redis_server import Server, milliseconds
 from bot.usecases.ports import TokenHash, TokenRecord
 
@@ -16,10 +17,11 @@ class RedisTokenIndex:
 
     def __init__(self, server: Server) -> None:
         self._server = server
+        self._reads = Reads(server)
 
     async def find(self, hash_: TokenHash) -> TokenRecord | None:
         """See `TokenIndex.find`."""
-        stored = await self._server.read("GET", self._server.key("tok", hash_))
+        stored = await self._reads.get(self._server.key("tok", hash_))
         return None if stored is None else read_record(TokenRecord, stored)
 
 

@@ -92,4 +92,4 @@ def token(expires_at: datetime, name: str = "a") -> tuple[TokenHash, TokenRecord
         answer={"active": True, "exp": 1, "scope": "a b", "sub": f"person:{TEAM}:UANNA"},
         expires_at=expires_at,
     )
-    return TokenHash(name * 64), record
+    return TokenHash((name * 64)[:64]), record
