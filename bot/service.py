@@ -20,6 +20,7 @@ from slack_bolt.async_app import AsyncApp
 
 from bot.config import Settings
 from bot.core.errors import Busy, Misconfigured, Unavailable
+from bot.http.peers import Peers
 from bot.http.server import HttpParts, make_app, make_runner
 from bot.keyring.watch import KeyWatch
 from bot.readiness import Readiness
@@ -92,8 +93,6 @@ async def running(
         on = await stack.enter_async_context(ground(settings, embedded=embedded))
         parts = build(on, await _home(on))
         await stack.enter_async_context(_working(parts, role))
-        keys = KeyWatch(settings.keys, on.keyring)
-        await stack.enter_async_context(_going(_watch_store(on), keys.run()))
         bolt = make_bolt(
             parts.listeners,
             api=on.api,
@@ -234,6 +233,10 @@ async def _serving(
             jwks=on.keyring.jwks,
             issuer=settings.issuer,
             resources=lambda: on.loaded.resources,
+            homes=lambda: on.loaded.homes,
+            enforcement=parts.enforcement,
+            peers=Peers(settings.gateways),
+            cached_for=settings.passes_kept,
             slack=over_http(bolt, secret) if secret is not None else None,
             ready=health.report,
             render_metrics=health.metrics,

@@ -45,6 +45,7 @@ from bot.trackers.json_url import JsonUrl
 from bot.usecases.background import Backgrounds
 from bot.usecases.desk import Desk, Stores
 from bot.usecases.emergencies import Emergencies
+from bot.usecases.enforcement import Enforcement
 from bot.usecases.facts import FactFinder
 from bot.usecases.forbidden import Forbidden
 from bot.usecases.gate import Gate
@@ -55,6 +56,7 @@ from bot.usecases.tasks import Tasks
 from bot.usecases.tickets import TicketDesk
 from bot.usecases.timers import Timers
 from bot.usecases.tokens import Tokens
+from bot.usecases.use import Use
 from bot.usecases.workers import Handler, Worker
 
 # How far our clock and the store's may be apart before nothing is granted any more.
@@ -208,6 +210,16 @@ def _client(url: str) -> Redis:
         raise Misconfigured(f"REDIS_URL is not a Redis URL: {problem}") from None
 
 
+class Unwritten:
+    """UseLog for as long as nothing reads what it takes down."""
+
+    def note(self, use: Use) -> None:
+        """See `UseLog.note`."""
+
+    def alive(self, resource: str, *, point: str) -> None:
+        """See `UseLog.alive`."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """Everything that runs.
@@ -222,6 +234,7 @@ class Parts:
     requests: Requests
     workers: tuple[Worker, ...]
     tokens: Tokens
+    enforcement: Enforcement
     clients: Clients
     listeners: Listeners
     after: Tasks
@@ -292,6 +305,9 @@ def build(on: Ground, home: Home) -> Parts:
         requests=requests,
         workers=(safety, messages, watches),
         tokens=Tokens(store.tokens, on.keyring, clock, requests),
+        enforcement=Enforcement(
+            store.tokens, on.keyring, on.keyring, clock, Unwritten(), issuer=on.settings.issuer
+        ),
         clients=Clients(
             lambda: on.loaded.clients,
             issuer=on.settings.issuer,

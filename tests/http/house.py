@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from hashlib import sha256
+from ipaddress import ip_network
 from typing import Any
 from urllib.parse import quote_plus
 
@@ -15,11 +16,13 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from redis.asyncio import Redis
 
 from bot.core.client import Client, Resource
+from bot.core.enforcement import homes_of
 from bot.core.events import Approved
 from bot.core.grant import Signing, started
 from bot.core.identity import BOT
 from bot.http.clients import Clients
 from bot.http.health import Report
+from bot.http.peers import Peers
 from bot.http.server import HttpParts, make_runner
 from bot.keyring import Keyring
 from bot.store.memory import (
@@ -33,10 +36,12 @@ from bot.store.redis import RedisStore
 from bot.telemetry import MemoryMetrics
 from bot.usecases.commits import Step, commit_of
 from bot.usecases.desk import Desk, Stores
+from bot.usecases.enforcement import Enforcement
 from bot.usecases.gate import Gate
 from bot.usecases.ports import CommitId
 from bot.usecases.requests import Requests
 from bot.usecases.tokens import Mint, Tokens
+from bot.usecases.use import Use
 from tests.builders import requested
 from tests.clocks import ManualClock
 
@@ -61,9 +66,27 @@ APIS = {
         uri="https://billing.example",
         title="Billing",
         owner="finance",
-        scopes={"invoices:read": "Read invoices", "invoices:write": "Change invoices"},
+        scopes={
+            "invoices:read": "Read invoices",
+            "invoices:write": "Change invoices",
+            "refunds:read": "Read refunds",
+        },
     )
 }
+
+
+class Uses:
+    """UseLog in lists."""
+
+    def __init__(self) -> None:
+        self.noted: list[Use] = []
+        self.living: list[tuple[str, str]] = []
+
+    def note(self, use: Use) -> None:
+        self.noted.append(use)
+
+    def alive(self, resource: str, *, point: str) -> None:
+        self.living.append((resource, point))
 
 
 @cache
@@ -85,6 +108,8 @@ class House:
 
     Attributes:
         problems: What /readyz finds.
+        gateways: Addresses and networks of the gateways that are trusted.
+        cached_for: How long a gateway may keep that a call may pass.
     """
 
     ledger: Any
@@ -97,6 +122,10 @@ class House:
     problems: list[str] = field(default_factory=list)
     slack: Any = None
     clients: dict[str, Client] = field(default_factory=lambda: dict(CLIENTS))
+    apis: dict[str, Resource] = field(default_factory=lambda: dict(APIS))
+    uses: Uses = field(default_factory=Uses)
+    gateways: tuple[str, ...] = ()
+    cached_for: timedelta = timedelta(seconds=5)
 
     async def grant(self, *, lasts: timedelta = timedelta(minutes=30), **over: Any) -> str:
         """Return the token of a grant that starts now."""
@@ -143,7 +172,13 @@ class House:
             clients=Clients(lambda: self.clients, issuer=issuer, once=self.once, clock=self.clock),
             jwks=self.ring.jwks,
             issuer=issuer,
-            resources=lambda: APIS,
+            resources=lambda: self.apis,
+            homes=lambda: homes_of(self.apis.values(), ()),
+            enforcement=Enforcement(
+                self.tokens, self.ring, self.ring, self.clock, self.uses, issuer=issuer
+            ),
+            peers=Peers([ip_network(each) for each in self.gateways]),
+            cached_for=self.cached_for,
             slack=self.slack,
             ready=ready,
             render_metrics=render,
