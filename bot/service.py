@@ -229,6 +229,7 @@ async def _serving(
     app = make_app(
         HttpParts(
             tokens=parts.tokens,
+            revocations=parts.revocations,
             clients=parts.clients,
             jwks=on.keyring.jwks,
             issuer=settings.issuer,

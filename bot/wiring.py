@@ -51,6 +51,7 @@ from bot.usecases.forbidden import Forbidden
 from bot.usecases.gate import Gate
 from bot.usecases.ports import SHOW, OnCall, Queue, Tickets
 from bot.usecases.requests import Requests
+from bot.usecases.revocations import Revocations
 from bot.usecases.shows import Shows
 from bot.usecases.tasks import Tasks
 from bot.usecases.tickets import TicketDesk
@@ -235,6 +236,7 @@ class Parts:
     workers: tuple[Worker, ...]
     tokens: Tokens
     enforcement: Enforcement
+    revocations: Revocations
     clients: Clients
     listeners: Listeners
     after: Tasks
@@ -307,6 +309,12 @@ def build(on: Ground, home: Home) -> Parts:
         tokens=Tokens(store.tokens, on.keyring, clock, requests),
         enforcement=Enforcement(
             store.tokens, on.keyring, on.keyring, clock, Unwritten(), issuer=on.settings.issuer
+        ),
+        revocations=Revocations(
+            store.ended,
+            kids=on.keyring.kids,
+            clock=clock,
+            is_whole=lambda: not clock.stopped,
         ),
         clients=Clients(
             lambda: on.loaded.clients,

@@ -7,7 +7,7 @@ from typing import Final, TypeAlias, TypedDict
 
 from bot.core.emergency import Emergency
 from bot.core.identity import Actor, GrantId, RequestId
-from bot.core.known import Known, Members
+from bot.core.known import Known, Members, OptionalStage, Shadow
 from bot.core.policy import Group, Stage, groups_in
 from bot.core.scopes import Delivery, Risk, ScopeText
 from bot.core.tickets import SeenTicket
@@ -74,6 +74,8 @@ class Requested(Fact):
         has_glass: Whether the bundle could be had by break-glass, too.
         known: What was decided on besides; None in records from before it was kept.
         members: Who was in the groups that have, or could come to have, a say in the chain.
+        optional: What came of the stages that could be skipped.
+        shadows: What rules and guardrails in audit mode would have done.
     """
 
     bundle: str
@@ -104,6 +106,8 @@ class Requested(Fact):
     has_glass: bool = False
     known: Known | None = None
     members: tuple[Members, ...] = ()
+    optional: tuple[OptionalStage, ...] = ()
+    shadows: tuple[Shadow, ...] = ()
 
     @property
     def voices(self) -> tuple[Group, ...]:

@@ -70,6 +70,8 @@ def requested(
         has_glass=bundle.glass is not None,
         known=known,
         members=tuple(_kept(name, users) for name, users in sorted((members or {}).items())),
+        optional=decision.optional if isinstance(decision, NeedApproval) else (),
+        shadows=decision.shadows,
     )
 
 

@@ -71,6 +71,8 @@ class Expect(Model):
     channel: Channel | None = None
     review_by: Names | None = None
     because: str | None = None
+    skipped: list[Name] | None = None
+    audit: list[Name] | None = None
 
 
 class CaseEntry(Model):
@@ -163,6 +165,7 @@ def _unknown(case: Case, policy: Policy) -> Iterator[Problem]:
     given, expect = case.given, case.expect
     rules = {rule.id for rules in policy.rules_of.values() for rule in rules}
     rails = {rail.id for rails in policy.guardrails_of.values() for rail in rails}
+    audited = {each.one.id for found in policy.audited_of.values() for each in found}
     named = [
         (("given", "bundle"), "bundle", given.bundle, policy.bundles),
         *(
@@ -171,6 +174,10 @@ def _unknown(case: Case, policy: Policy) -> Iterator[Problem]:
         ),
         (("expect", "rule"), "rule or guardrail", expect.rule, rules | rails),
         (("expect", "guardrail"), "guardrail", expect.guardrail, rails),
+        *(
+            (("expect", "audit", place), "rule or guardrail in audit mode", name, audited)
+            for place, name in enumerate(expect.audit or ())
+        ),
         *(
             (("expect", "review_by", place), "group", name, policy.groups)
             for place, name in enumerate(expect.review_by or ())

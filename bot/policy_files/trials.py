@@ -45,6 +45,8 @@ class _Got:
     at_least: Mapping[str, int] = field(default_factory=dict)
     channel: str = ""
     review_by: list[str] | None = None
+    skipped: list[str] = field(default_factory=list)
+    audit: list[str] = field(default_factory=list)
     reasons: tuple[str, ...] = ()
 
 
@@ -112,6 +114,7 @@ def _unknown(bundle: Bundle) -> SeenTicket | None:
 
 def _got(found: Explanation, case: Case) -> _Got:
     decision, channel, glass = found.decision, found.ask.bundle.channel, found.ask.bundle.glass
+    audit = [shadow.id for shadow in decision.shadows]
     if isinstance(decision, Allow):
         broken = glass if case.given.break_glass else None
         return _Got(
@@ -119,6 +122,7 @@ def _got(found: Explanation, case: Case) -> _Got:
             review_by=list(broken.review_by) if broken else None,
             rule=decision.rule,
             channel=channel,
+            audit=audit,
             reasons=decision.reasons,
         )
     if isinstance(decision, NeedApproval):
@@ -126,9 +130,11 @@ def _got(found: Explanation, case: Case) -> _Got:
             outcome=Verdict.REQUIRE,
             rule=decision.rule,
             chain=decision.chain.name,
-            approvals=sum(stage.quorum for stage in decision.chain.stages),
+            approvals=decision.approvals,
             at_least=_shares(decision.chain),
             channel=channel,
+            skipped=[stage.name for stage in decision.optional if not stage.is_asked],
+            audit=audit,
             reasons=decision.reasons,
         )
     return _Got(
@@ -136,6 +142,7 @@ def _got(found: Explanation, case: Case) -> _Got:
         rule=decision.rule or decision.guardrail or None,
         guardrail=decision.guardrail or None,
         channel=channel,
+        audit=audit,
         reasons=decision.reasons,
     )
 

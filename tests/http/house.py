@@ -26,6 +26,7 @@ from bot.http.peers import Peers
 from bot.http.server import HttpParts, make_runner
 from bot.keyring import Keyring
 from bot.store.memory import (
+    MemoryEndedTokens,
     MemoryLedger,
     MemoryListings,
     MemoryOnce,
@@ -40,6 +41,7 @@ from bot.usecases.enforcement import Enforcement
 from bot.usecases.gate import Gate
 from bot.usecases.ports import CommitId
 from bot.usecases.requests import Requests
+from bot.usecases.revocations import Revocations
 from bot.usecases.tokens import Mint, Tokens
 from bot.usecases.use import Use
 from tests.builders import requested
@@ -110,17 +112,20 @@ class House:
         problems: What /readyz finds.
         gateways: Addresses and networks of the gateways that are trusted.
         cached_for: How long a gateway may keep that a call may pass.
+        whole: Whether the store was never wiped.
     """
 
     ledger: Any
     listings: Any
     once: Any
     tokens: Any
+    ended: Any
     clock: Any
     ring: Keyring = field(default_factory=lambda: Keyring.of(key(1)))
     metrics: MemoryMetrics = field(default_factory=MemoryMetrics)
     problems: list[str] = field(default_factory=list)
     slack: Any = None
+    whole: bool = True
     clients: dict[str, Client] = field(default_factory=lambda: dict(CLIENTS))
     apis: dict[str, Resource] = field(default_factory=lambda: dict(APIS))
     uses: Uses = field(default_factory=Uses)
@@ -167,8 +172,15 @@ class House:
         async def render():
             return b"jit_up 1\n", "text/plain; version=0.0.4"
 
+        revocations = Revocations(
+            self.ended,
+            kids=self.ring.kids,
+            clock=self.clock,
+            is_whole=lambda: self.whole,
+        )
         return HttpParts(
             tokens=Tokens(self.tokens, self.ring, self.clock, self.requests()),
+            revocations=revocations,
             clients=Clients(lambda: self.clients, issuer=issuer, once=self.once, clock=self.clock),
             jwks=self.ring.jwks,
             issuer=issuer,
@@ -201,6 +213,7 @@ def house_on(redis: Redis) -> House:
         listings=store.listings,
         once=store.once,
         tokens=store.tokens,
+        ended=store.ended,
         clock=RealClock(),
     )
 
@@ -213,6 +226,7 @@ def house_in_memory() -> House:
         listings=MemoryListings(store),
         once=MemoryOnce(store),
         tokens=MemoryTokenIndex(store),
+        ended=MemoryEndedTokens(store),
         clock=clock,
     )
 
