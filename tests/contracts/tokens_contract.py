@@ -50,3 +50,12 @@ class TokensContract:
         late = await asyncio.gather(*(world.tokens.find(hash_) for _ in range(50)))
         assert set(map(str, late)) == {"None"}
         await asyncio.gather(*early)
+
+    async def test_all_that_may_be_used_are_listed(self, world: World) -> None:
+        assert list(await world.tokens.living()) == []
+        found = dict(token(world.now() + LONG, f"{n:04}") for n in range(2500))
+        over = token(world.now() - timedelta(seconds=1), "b")
+        ended = token(world.now() + LONG, "c")
+        await world.ledger.commit(change("a", tokens=dict([*found.items(), over, ended])))
+        await world.ledger.commit(change("b", tokens={ended[0]: None}))
+        assert dict(await world.tokens.living()) == found
