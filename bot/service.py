@@ -20,6 +20,7 @@ from slack_bolt.async_app import AsyncApp
 
 from bot.config import Settings
 from bot.core.errors import Busy, Misconfigured, Unavailable
+from bot.http.peers import Peers
 from bot.http.server import HttpParts, make_app, make_runner
 from bot.keyring.watch import KeyWatch
 from bot.readiness import Readiness
@@ -247,6 +248,10 @@ async def _serving(
             issuer=settings.issuer,
             resources=lambda: on.loaded.resources,
             scopes=lambda: on.loaded.policy.scopes,
+            homes=lambda: on.loaded.homes,
+            enforcement=parts.enforcement,
+            peers=Peers(settings.gateways),
+            cached_for=settings.passes_kept,
             slack=over_http(bolt, secret) if secret is not None else None,
             ready=health.report,
             render_metrics=health.metrics,

@@ -46,6 +46,7 @@ from bot.trackers.json_url import JsonUrl
 from bot.usecases.background import Backgrounds
 from bot.usecases.desk import Desk, Stores
 from bot.usecases.emergencies import Emergencies
+from bot.usecases.enforcement import Enforcement
 from bot.usecases.facts import FactFinder
 from bot.usecases.forbidden import Forbidden
 from bot.usecases.gate import Gate
@@ -229,6 +230,7 @@ class Parts:
     workers: tuple[Worker, ...]
     tokens: Tokens
     machines: Machines
+    enforcement: Enforcement
     revocations: Revocations
     clients: Clients
     listeners: Listeners
@@ -310,6 +312,7 @@ def build(on: Ground, home: Home) -> Parts:
             alarm=lambda: on.loaded.admin_channel,
             draw=secrets.token_urlsafe,
         ),
+        enforcement=Enforcement(store.tokens, on.keyring, clock, recorder, suspects),
         revocations=Revocations(
             store.ended,
             kids=on.keyring.kids,

@@ -56,7 +56,8 @@ KNOWN: Final[Mapping[type, Parts]] = {
         where=_WHERE,
     ),
     policy.Guardrail: _parts(
-        "id bundles requesters clients during when deny max_duration min_approvals even_break_glass",
+        "id bundles requesters clients during when deny max_duration min_approvals"
+        " even_break_glass",
         note=_WORDS,
         where=_WHERE,
     ),

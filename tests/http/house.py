@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from hashlib import sha256
+from ipaddress import ip_network
 from secrets import token_urlsafe
 from typing import Any
 from urllib.parse import quote_plus
@@ -16,12 +17,14 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from redis.asyncio import Redis
 
 from bot.core.client import Client, Resource
+from bot.core.enforcement import homes_of
 from bot.core.events import Approved
 from bot.core.grant import Signing, started
 from bot.core.identity import BOT
 from bot.core.policy import Policy
 from bot.http.clients import Clients
 from bot.http.health import Report
+from bot.http.peers import Peers
 from bot.http.server import HttpParts, make_runner
 from bot.keyring import Keyring
 from bot.slack.memory import MemoryDirectory
@@ -37,6 +40,7 @@ from bot.store.redis import RedisStore
 from bot.telemetry import MemoryMetrics
 from bot.usecases.commits import Step, commit_of
 from bot.usecases.desk import Desk, Stores
+from bot.usecases.enforcement import Enforcement
 from bot.usecases.gate import Gate
 from bot.usecases.machines import Machines
 from bot.usecases.ports import CommitId
@@ -71,7 +75,11 @@ APIS = {
         uri="https://billing.example",
         title="Billing",
         owner="finance",
-        scopes={"invoices:read": "Read invoices", "invoices:write": "Change invoices"},
+        scopes={
+            "invoices:read": "Read invoices",
+            "invoices:write": "Change invoices",
+            "refunds:read": "Read refunds",
+        },
     )
 }
 
@@ -95,6 +103,8 @@ class House:
 
     Attributes:
         problems: What /readyz finds.
+        gateways: Addresses and networks of the gateways that are trusted.
+        cached_for: How long a gateway may keep that a call may pass.
         whole: Whether the store was never wiped.
     """
 
@@ -115,6 +125,9 @@ class House:
     whole: bool = True
     log: MemoryUseLog = field(default_factory=MemoryUseLog)
     presented: list[Suspects] = field(default_factory=list)
+    apis: dict[str, Resource] = field(default_factory=lambda: dict(APIS))
+    gateways: tuple[str, ...] = ()
+    cached_for: timedelta = timedelta(seconds=5)
 
     def suspects(self, issuer: str) -> Suspects:
         """Return what looks at tokens that stand nowhere; `look` has it look."""
@@ -193,8 +206,14 @@ class House:
             clients=Clients(lambda: self.clients, issuer=issuer, once=self.once, clock=self.clock),
             jwks=self.ring.jwks,
             issuer=issuer,
-            resources=lambda: APIS,
+            resources=lambda: self.apis,
             scopes=lambda: self.policy.scopes,
+            homes=lambda: homes_of(self.apis.values(), ()),
+            enforcement=Enforcement(
+                self.tokens, self.ring, self.clock, self.log, self.suspects(issuer)
+            ),
+            peers=Peers([ip_network(each) for each in self.gateways]),
+            cached_for=self.cached_for,
             slack=self.slack,
             ready=ready,
             render_metrics=render,
