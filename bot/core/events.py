@@ -74,6 +74,9 @@ class Requested(Fact):
         has_glass: Whether the bundle could be had by break-glass, too.
         known: What was decided on besides; None in records from before it was kept.
         members: Who was in the groups that have, or could come to have, a say in the chain.
+        claim_within: How long after the approval the requester may start the grant; None where it
+            starts by itself.
+        start_at: When it is to start; None for as soon as it is approved.
     """
 
     bundle: str
@@ -104,6 +107,12 @@ class Requested(Fact):
     has_glass: bool = False
     known: Known | None = None
     members: tuple[Members, ...] = ()
+    claim_within: timedelta | None = None
+    start_at: datetime | None = None
+
+    def decided_for(self, now: datetime) -> datetime:
+        """Return the moment that policy decides about, if it decides at `now`."""
+        return now if self.start_at is None else max(now, self.start_at)
 
     @property
     def voices(self) -> tuple[Group, ...]:
@@ -213,9 +222,16 @@ class Lapsed(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Granted(Fact):
-    """Access is owed; the grant exists."""
+    """Access is owed; the grant exists.
+
+    Attributes:
+        starts_at: When it starts by itself, where that is not at once.
+        claim_by: Until when the requester may start it, where it does not start by itself.
+    """
 
     grant: GrantId
+    starts_at: datetime | None = None
+    claim_by: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,6 +239,11 @@ class Started(Fact):
     """The grant works from now on."""
 
     token: TokenSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unclaimed(Fact):
+    """The requester did not start the grant in time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,7 +280,7 @@ class Ended(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revoked(Fact):
-    """Somebody ended the grant before its time."""
+    """Somebody ended the grant before its time, or before it began."""
 
     reason: str
 
@@ -319,6 +340,7 @@ Event: TypeAlias = (
     | Lapsed
     | Granted
     | Started
+    | Unclaimed
     | Delivered
     | Scrubbed
     | Warned
@@ -350,6 +372,7 @@ WIRE: Final[Mapping[type[Event], str]] = {
     Lapsed: "request.lapsed",
     Granted: "grant.granted",
     Started: "grant.started",
+    Unclaimed: "grant.unclaimed",
     Delivered: "grant.delivered",
     Scrubbed: "grant.scrubbed",
     Warned: "grant.warned",

@@ -185,7 +185,7 @@ def _facts(asked: e.Requested, bundle: Bundle, policy: Policy) -> Facts:
         if is_read and value is None:
             raise _Unknown(f"what {name} counts was not looked up then")
     return Facts(
-        now=asked.at,
+        now=asked.decided_for(asked.at),
         groups=_groups(asked.by.id, known, policy.groups_read_for(bundle.name)),
         active_grants=known.active_grants,
         requests_today=known.requests_today,
