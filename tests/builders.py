@@ -64,9 +64,7 @@ def approved(asked: e.Requested, *, at: datetime, **waits: datetime) -> tuple[e.
     voted = e.Voted(request=asked.request, at=at, by=BEN, stage=0, groups=("leads",))
     passed = e.StagePassed(request=asked.request, at=at, by=BEN, stage=0)
     agreed = e.Approved(request=asked.request, at=at, by=BEN)
-    made = e.Granted(
-        request=asked.request, at=at, by=BEN, grant=grant_id(asked.request), **waits
-    )
+    made = e.Granted(request=asked.request, at=at, by=BEN, grant=grant_id(asked.request), **waits)
     return (voted, passed, agreed, made)
 
 

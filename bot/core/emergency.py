@@ -73,8 +73,8 @@ def glass_of(bundle: Bundle) -> Glass:
 def in_emergency(policy: Policy, bundle: Bundle) -> Policy:
     """Return all of `policy` that counts for who breaks the glass of `bundle`.
 
-    Of the bundle, scopes, ticket, resource and delivery do; it starts at once. Its limits across requests neither
-    bar it nor count it: break-glass has a bar of its own, the review.
+    Of the bundle, scopes, ticket, resource and delivery do; the grant starts at once. Its limits
+    across requests neither bar it nor count it: break-glass has a bar of its own, the review.
 
     Raises:
         NotAllowed: The bundle has no glass.

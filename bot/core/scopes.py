@@ -42,6 +42,13 @@ class ScopeText:
     words: str = ""
 
 
+class Starts(StrEnum):
+    """When the time of a grant begins: as it is approved, or when the person first takes it."""
+
+    APPROVAL = "approval"
+    REVEAL = "reveal"
+
+
 class Tracker(StrEnum):
     """What keeps tickets."""
 

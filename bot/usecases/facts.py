@@ -41,14 +41,19 @@ class FactFinder:
         besides: Collection[RequestId | None] = (),
         ticket: str | None = None,
         fresh: bool = False,
+        decided_for: datetime | None = None,
+        asked_at: datetime | None = None,
     ) -> Facts:
         """Return what `policy` must know of `who` to decide about `bundle`.
 
         Args:
+            now: Up to when things are counted.
             besides: What is not counted: the request that is decided on, and the one whose grant
                 it would prolong.
             ticket: The ticket that is named; None where nobody has named one yet.
             fresh: Whether groups are read anew.
+            decided_for: The moment that is decided about; None for `now`.
+            asked_at: When the request that is decided on was made, if it was counted by then.
 
         Raises:
             Invalid: The ticket will not do.
@@ -60,11 +65,11 @@ class FactFinder:
         found = await self._requests(who, since) if wants_live or wants_today else ()
         requests = None if found is None else [each for each in found if each.id not in besides]
         return Facts(
-            now=now,
+            now=decided_for or now,
             groups=await self._gate.groups_asking(who, bundle, policy, fresh=fresh),
             active_grants=_live(requests, now) if requests is not None and wants_live else None,
             requests_today=_today(requests, now) if requests is not None and wants_today else None,
-            auto_today=await self._auto_today(who, declared, now),
+            auto_today=await self._auto_today(who, declared, now, asked_at),
             ticket=await self._ticket(who, declared, ticket),
         )
 
@@ -83,11 +88,13 @@ class FactFinder:
                 return found
         return None
 
-    async def _auto_today(self, who: Actor, bundle: Bundle | None, now: datetime) -> int | None:
+    async def _auto_today(
+        self, who: Actor, bundle: Bundle | None, now: datetime, besides: datetime | None
+    ) -> int | None:
         if bundle is None or bundle.limits.auto_per_day is None:
             return None
         _, [account] = await self._ledger.load_all((), (account_of_person(who),))
-        return auto_approved(account, bundle.name, at=now)
+        return auto_approved(account, bundle.name, at=now, besides=besides)
 
 
 def _live(requests: Sequence[Request], now: datetime) -> int:
