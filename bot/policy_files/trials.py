@@ -9,7 +9,7 @@ from bot.core.errors import Invalid, NotAllowed
 from bot.core.explaining import Explanation, explained, presumed_groups
 from bot.core.identity import person
 from bot.core.policy import Policy, Verdict
-from bot.core.scopes import Bundle
+from bot.core.scopes import Bundle, Starts
 from bot.core.tickets import SeenTicket
 from bot.policy_files.cases import Case
 from bot.policy_files.problems import Problem
@@ -42,6 +42,7 @@ class _Got:
     approvals: int = 0
     channel: str = ""
     review_by: list[str] | None = None
+    starts: Starts | None = None
     reasons: tuple[str, ...] = ()
 
 
@@ -99,7 +100,9 @@ def _unknown(bundle: Bundle) -> SeenTicket | None:
 
 
 def _got(found: Explanation, case: Case) -> _Got:
-    decision, channel, glass = found.decision, found.ask.bundle.channel, found.ask.bundle.glass
+    bundle = found.ask.bundle
+    decision, channel, glass = found.decision, bundle.channel, bundle.glass
+    starts = Starts.REVEAL if bundle.claim_within is not None else Starts.APPROVAL
     if isinstance(decision, Allow):
         broken = glass if case.given.break_glass else None
         return _Got(
@@ -107,6 +110,7 @@ def _got(found: Explanation, case: Case) -> _Got:
             review_by=list(broken.review_by) if broken else None,
             rule=decision.rule,
             channel=channel,
+            starts=starts,
             reasons=decision.reasons,
         )
     if isinstance(decision, NeedApproval):
@@ -116,6 +120,7 @@ def _got(found: Explanation, case: Case) -> _Got:
             chain=decision.chain.name,
             approvals=sum(stage.quorum for stage in decision.chain.stages),
             channel=channel,
+            starts=starts,
             reasons=decision.reasons,
         )
     return _Got(
