@@ -86,6 +86,13 @@ def test_a_case_that_gets_what_it_does_not_expect_fails_at_its_place(folder):
     assert [bool(case["failures"]) for case in told["cases"]] == [True] + [False] * others
 
 
+def test_a_case_that_expects_more_of_a_group_fails_and_says_what_it_got(folder):
+    change(folder / "tests/shipped.yaml", "at_least: { sre: 1 }", "at_least: { sre: 2 }")
+    found = jit("test", folder)
+    assert found.exit_code == 1
+    assert "expected at_least {'sre': 2}, got {'sre': 1}" in found.output
+
+
 def test_a_rule_that_no_case_reaches_is_named_and_can_be_made_a_failure(folder):
     cases = folder / "tests/shipped.yaml"
     text = cases.read_text()
@@ -111,6 +118,7 @@ def test_without_any_case_the_test_fails(folder):
         ("duration: 15m", "duration: 15", "15 is not a duration"),
         ("auto_today: 30", "break_glass: yes", "must be true or false, not 'yes'"),
         ("outcome: break_glass", "outcome: break-glass", "'break-glass' is not allowed"),
+        ("at_least: { sre: 1 }", "at_least: { srs: 1 }", "there is no group 'srs'"),
         ("review_by: [security]", "review_by: [guards]", "there is no group 'guards'"),
         (MORNING, "2026-11-23T10:00:00", "is not a time with its zone"),
         (f'as_of: "{MORNING}"', "", "say `as_of`, here or once for the file"),

@@ -72,13 +72,12 @@ class Given(Model):
 class Expect(Model):
     """What must come of it; what is left out is not looked at."""
 
-    LATER = frozenset({"at_least"})
-
     outcome: Outcome
     rule: Name | None = None
     guardrail: Name | None = None
     chain: Name | None = None
     approvals: Number | None = None
+    at_least: dict[Name, Number] | None = None
     channel: Channel | None = None
     review_by: Names | None = None
     starts: StartsName | None = None
@@ -186,6 +185,10 @@ def _unknown(case: Case, policy: Policy) -> Iterator[Problem]:
         *(
             (("expect", "review_by", place), "group", name, policy.groups)
             for place, name in enumerate(expect.review_by or ())
+        ),
+        *(
+            (("expect", "at_least", name), "group", name, policy.groups)
+            for name in expect.at_least or ()
         ),
     ]
     for part, kind, name, known in named:

@@ -1,14 +1,16 @@
 """Tests of policies, tried: what each case gets, and where that is not what it expects."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from bot.core.decision import Allow, Facts, NeedApproval, checked
+from bot.core.durations import spell
 from bot.core.emergency import in_emergency
-from bot.core.errors import Invalid, NotAllowed
+from bot.core.errors import BotError, Invalid, NotAllowed
 from bot.core.explaining import Explanation, explained, presumed_groups
 from bot.core.identity import person
-from bot.core.policy import Policy, Verdict
+from bot.core.policy import Chain, Policy, Verdict
 from bot.core.scopes import Bundle, Starts
 from bot.core.tickets import SeenTicket
 from bot.policy_files.cases import Case
@@ -40,6 +42,7 @@ class _Got:
     guardrail: str | None = None
     chain: str | None = None
     approvals: int = 0
+    at_least: Mapping[str, int] = field(default_factory=dict)
     channel: str = ""
     review_by: list[str] | None = None
     starts: Starts | None = None
@@ -51,13 +54,22 @@ def try_case(case: Case, policy: Policy) -> Trial:
     try:
         found = _explained(case, policy)
     except (Invalid, NotAllowed) as problem:
-        got = _Got(outcome=Verdict.DENY, reasons=(str(problem),))
+        reasons = (str(problem), *_in_words_of_files(case, policy, problem))
+        got = _Got(outcome=Verdict.DENY, reasons=reasons)
         return Trial(case=case, failures=tuple(_failures(case, got)), reached=frozenset())
     return Trial(
         case=case,
         failures=tuple(_failures(case, _got(found, case))),
         reached=frozenset(tried.id for tried in found.tried if tried.matched),
     )
+
+
+def _in_words_of_files(case: Case, policy: Policy, problem: BotError) -> Iterator[str]:
+    """Yield which key the case runs into: people are told of limits, authors of keys."""
+    given, most = case.given, policy.bundles[case.given.bundle].max_duration
+    is_too_long = isinstance(problem, Invalid) and problem.field == "duration"
+    if is_too_long and given.duration is not None and given.duration > most:
+        yield f"{spell(given.duration)} is longer than the bundle's max_duration {spell(most)}"
 
 
 def _explained(case: Case, policy: Policy) -> Explanation:
@@ -119,6 +131,7 @@ def _got(found: Explanation, case: Case) -> _Got:
             rule=decision.rule,
             chain=decision.chain.name,
             approvals=sum(stage.quorum for stage in decision.chain.stages),
+            at_least=_shares(decision.chain),
             channel=channel,
             starts=starts,
             reasons=decision.reasons,
@@ -130,6 +143,14 @@ def _got(found: Explanation, case: Case) -> _Got:
         channel=channel,
         reasons=decision.reasons,
     )
+
+
+def _shares(chain: Chain) -> Mapping[str, int]:
+    """Return how many people must come from which groups, over all stages."""
+    found: Counter[str] = Counter()
+    for stage in chain.stages:
+        found.update({share.group: share.people for share in stage.at_least})
+    return dict(found)
 
 
 def _failures(case: Case, got: _Got) -> Iterator[Problem]:
