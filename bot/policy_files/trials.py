@@ -12,6 +12,7 @@ from bot.core.explaining import Explanation, explained, presumed_groups
 from bot.core.identity import person
 from bot.core.policy import Chain, Policy, Verdict
 from bot.core.scopes import Bundle, Starts
+from bot.core.starting import start_of
 from bot.core.tickets import SeenTicket
 from bot.policy_files.cases import Case
 from bot.policy_files.problems import Problem
@@ -92,8 +93,10 @@ def _explained(case: Case, policy: Policy) -> Explanation:
         reason=given.reason,
         ticket=example if given.ticket is None else given.ticket,
     )
+    wanted = case.as_of + given.start_in if given.start_in is not None else None
+    start = start_of(bundle, wanted, now=case.as_of)
     facts = Facts(
-        now=case.as_of,
+        now=start or case.as_of,
         groups=presumed_groups(policy, given.user, given.groups),
         active_grants=given.active_grants,
         requests_today=given.requests_today,

@@ -9,7 +9,7 @@ from bot.core import events as e
 from bot.core.account import account_of_person, not_barred
 from bot.core.decision import Allow, checked, decide_ask
 from bot.core.emergency import Emergency, glass_of, in_emergency, skipped_in
-from bot.core.errors import Conflict, NotAllowed, Unavailable
+from bot.core.errors import Conflict, Invalid, NotAllowed, Unavailable
 from bot.core.identity import Actor, request_id
 from bot.core.lifecycle import opened
 from bot.core.opening import known_of, requested
@@ -37,6 +37,17 @@ class Prospect:
 
     bundle: Bundle
     emergency: Emergency
+
+
+def not_for_later(wish: Wish) -> None:
+    """Return if `wish` is for now, as every break-glass is.
+
+    Raises:
+        Invalid: It is not.
+    """
+    if wish.start is not None:
+        hint = f"plan it with /jit request {wish.bundle}"
+        raise Invalid("break-glass is never for later", field="start", hint=hint)
 
 
 class Emergencies:
@@ -100,6 +111,7 @@ class Emergencies:
             Unavailable: Nothing was recorded; with OutcomeUnknown that is not known.
         """
         await self._gate.admit(by, fresh=True)
+        not_for_later(wish)
         policy = self._policy()
         bundle = bundle_named(policy, wish.bundle)
         strict = in_emergency(policy, bundle)

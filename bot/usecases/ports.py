@@ -7,7 +7,7 @@ All times are aware UTC datetimes. Stores raise `Unavailable` when nothing was d
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final, NewType, Protocol, TypeAlias
@@ -353,6 +353,17 @@ class Directory(Protocol):
         """Return why cards cannot go to `channel` ("#name" or id), "" if they can.
 
         The bot must be in a private channel, and no channel shared with other companies will do.
+
+        Raises:
+            Unavailable: Slack did not answer.
+        """
+
+
+class Zones(Protocol):
+    """Where people are, in time."""
+
+    async def zone(self, who: Actor) -> tzinfo:
+        """Return the time zone of `who`; UTC where nobody knows it.
 
         Raises:
             Unavailable: Slack did not answer.

@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import datetime
 from functools import reduce
 
 from bot.core import events as e
@@ -24,6 +25,7 @@ from bot.core.opening import known_of, requested, settled
 from bot.core.permission import Circumstances
 from bot.core.policy import Policy
 from bot.core.request import Request, evolve
+from bot.core.starting import start_of
 from bot.usecases.commits import Step
 from bot.usecases.counts import Opening
 from bot.usecases.desk import Desk
@@ -87,14 +89,15 @@ class Requests:
             reason=wish.reason,
             ticket=wish.ticket,
         )
-        return await self._open(request_id(delivery), ask, policy)
+        start = start_of(bundle, wish.start, now=self._desk.circumstances().now)
+        return await self._open(request_id(delivery), ask, policy, start=start)
 
     async def why(self, wish: Wish, *, by: Actor) -> Explanation:
         """Return what policy would say to `wish` now, and why; nothing is recorded.
 
         Raises:
-            Invalid: There is no such bundle, it cannot be had for so long, or a ticket that is
-                named will not do.
+            Invalid: There is no such bundle, it cannot be had for so long or so late, or a ticket
+                that is named will not do.
             NotAllowed: `by` may not use the bot.
             Unavailable: Something could not be looked up.
         """
@@ -106,7 +109,12 @@ class Requests:
         )
         now = self._desk.circumstances().now
         facts = await self._facts.about(
-            by, bundle.name, policy, now=now, ticket=wish.ticket or None
+            by,
+            bundle.name,
+            policy,
+            now=now,
+            ticket=wish.ticket or None,
+            decided_for=start_of(bundle, wish.start, now=now),
         )
         found = explained(ask, policy, facts)
         if isinstance(found.decision, NeedApproval):
@@ -159,13 +167,25 @@ class Requests:
         return await self._open(extension, ask, policy, prolongs=original)
 
     async def _open(
-        self, id_: RequestId, ask: Ask, policy: Policy, *, prolongs: Request | None = None
+        self,
+        id_: RequestId,
+        ask: Ask,
+        policy: Policy,
+        *,
+        prolongs: Request | None = None,
+        start: datetime | None = None,
     ) -> Outcome:
         await self._gate.channels_must_do(ask.bundle)
         case = self._desk.circumstances()
         besides = (prolongs.id,) if prolongs is not None else ()
         facts = await self._facts.about(
-            ask.by, ask.bundle.name, policy, now=case.now, besides=besides, ticket=ask.ticket
+            ask.by,
+            ask.bundle.name,
+            policy,
+            now=case.now,
+            besides=besides,
+            ticket=ask.ticket,
+            decided_for=start,
         )
         decision = decide_ask(ask, policy, facts)
         if isinstance(decision, Allow):
@@ -184,6 +204,7 @@ class Requests:
             seen=facts.ticket,
             known=known_of(facts, looked_up=looked_up),
             members=members,
+            start_at=start,
         )
         step = Step(None, opened(asked, settled=settled(decision), case=case))
         opening = Opening(step=step, limits=ask.bundle.limits)
