@@ -74,7 +74,7 @@ class Commands:
             case c.Why(wish=wish, start=start):
                 return await self._why(await self._from(start, wish, typed), typed)
             case c.BreakGlass(wish=wish, start=start):
-                not_for_later(await self._from(start, wish, typed))
+                not_for_later(wish.bundle, start)
                 prospect = await self._emergencies.prospect(wish.bundle, by=typed.by)
                 await self._api.open_view(typed.trigger, glass_form(prospect, wish))
                 return None

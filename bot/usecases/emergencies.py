@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import structlog
 
@@ -39,14 +40,17 @@ class Prospect:
     emergency: Emergency
 
 
-def not_for_later(wish: Wish) -> None:
-    """Return if `wish` is for now, as every break-glass is.
+def not_for_later(bundle: str, start: datetime | str | None) -> None:
+    """Return if break-glass of `bundle` is for now, as every one is.
+
+    Args:
+        start: When it is to start, if anybody said so.
 
     Raises:
-        Invalid: It is not.
+        Invalid: Somebody did.
     """
-    if wish.start is not None:
-        hint = f"plan it with /jit request {wish.bundle}"
+    if start:
+        hint = f"ask with /jit request {bundle}"
         raise Invalid("break-glass is never for later", field="start", hint=hint)
 
 
@@ -111,7 +115,7 @@ class Emergencies:
             Unavailable: Nothing was recorded; with OutcomeUnknown that is not known.
         """
         await self._gate.admit(by, fresh=True)
-        not_for_later(wish)
+        not_for_later(wish.bundle, wish.start)
         policy = self._policy()
         bundle = bundle_named(policy, wish.bundle)
         strict = in_emergency(policy, bundle)
