@@ -7,7 +7,7 @@ from typing import Final, TypeAlias, TypedDict
 
 from bot.core.emergency import Emergency
 from bot.core.identity import Actor, GrantId, RequestId
-from bot.core.known import Known, Members
+from bot.core.known import Known, Members, OptionalStage, Shadow
 from bot.core.policy import Group, Stage, groups_in
 from bot.core.scopes import Delivery, Risk, ScopeText
 from bot.core.tickets import SeenTicket
@@ -74,6 +74,8 @@ class Requested(Fact):
         has_glass: Whether the bundle could be had by break-glass, too.
         known: What was decided on besides; None in records from before it was kept.
         members: Who was in the groups that have, or could come to have, a say in the chain.
+        optional: What came of the stages that could be skipped.
+        shadows: What rules and guardrails in audit mode would have done.
         claim_within: How long after the approval the requester may start the grant; None where it
             starts by itself.
         start_at: When it is to start; None for as soon as it is approved.
@@ -107,6 +109,8 @@ class Requested(Fact):
     has_glass: bool = False
     known: Known | None = None
     members: tuple[Members, ...] = ()
+    optional: tuple[OptionalStage, ...] = ()
+    shadows: tuple[Shadow, ...] = ()
     claim_within: timedelta | None = None
     start_at: datetime | None = None
 

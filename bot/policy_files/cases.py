@@ -83,6 +83,8 @@ class Expect(Model):
     review_by: Names | None = None
     starts: StartsName | None = None
     because: str | None = None
+    skipped: list[Name] | None = None
+    audit: list[Name] | None = None
 
 
 class CaseEntry(Model):
@@ -175,6 +177,7 @@ def _unknown(case: Case, policy: Policy) -> Iterator[Problem]:
     given, expect = case.given, case.expect
     rules = {rule.id for rules in policy.rules_of.values() for rule in rules}
     rails = {rail.id for rails in policy.guardrails_of.values() for rail in rails}
+    audited = {each.one.id for found in policy.audited_of.values() for each in found}
     named = [
         (("given", "bundle"), "bundle", given.bundle, policy.bundles),
         *(
@@ -183,6 +186,10 @@ def _unknown(case: Case, policy: Policy) -> Iterator[Problem]:
         ),
         (("expect", "rule"), "rule or guardrail", expect.rule, rules | rails),
         (("expect", "guardrail"), "guardrail", expect.guardrail, rails),
+        *(
+            (("expect", "audit", place), "rule or guardrail in audit mode", name, audited)
+            for place, name in enumerate(expect.audit or ())
+        ),
         *(
             (("expect", "review_by", place), "group", name, policy.groups)
             for place, name in enumerate(expect.review_by or ())

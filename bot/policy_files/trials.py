@@ -47,6 +47,8 @@ class _Got:
     channel: str = ""
     review_by: list[str] | None = None
     starts: Starts | None = None
+    skipped: list[str] = field(default_factory=list)
+    audit: list[str] = field(default_factory=list)
     reasons: tuple[str, ...] = ()
 
 
@@ -118,6 +120,7 @@ def _got(found: Explanation, case: Case) -> _Got:
     bundle = found.ask.bundle
     decision, channel, glass = found.decision, bundle.channel, bundle.glass
     starts = Starts.REVEAL if bundle.claim_within is not None else Starts.APPROVAL
+    audit = [shadow.id for shadow in decision.shadows]
     if isinstance(decision, Allow):
         broken = glass if case.given.break_glass else None
         return _Got(
@@ -126,6 +129,7 @@ def _got(found: Explanation, case: Case) -> _Got:
             rule=decision.rule,
             channel=channel,
             starts=starts,
+            audit=audit,
             reasons=decision.reasons,
         )
     if isinstance(decision, NeedApproval):
@@ -133,10 +137,12 @@ def _got(found: Explanation, case: Case) -> _Got:
             outcome=Verdict.REQUIRE,
             rule=decision.rule,
             chain=decision.chain.name,
-            approvals=sum(stage.quorum for stage in decision.chain.stages),
+            approvals=decision.approvals,
             at_least=_shares(decision.chain),
             channel=channel,
             starts=starts,
+            skipped=[stage.name for stage in decision.optional if not stage.is_asked],
+            audit=audit,
             reasons=decision.reasons,
         )
     return _Got(
@@ -144,6 +150,7 @@ def _got(found: Explanation, case: Case) -> _Got:
         rule=decision.rule or decision.guardrail or None,
         guardrail=decision.guardrail or None,
         channel=channel,
+        audit=audit,
         reasons=decision.reasons,
     )
 
