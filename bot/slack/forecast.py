@@ -62,6 +62,8 @@ def why_text(
     missing += "What is in audit mode could not be looked at. " if found.unseen else ""
     ask = f"Ask with `/jit request {bundle.name} {length} why…`"
     besides = [section(glass.in_short(bundle))] if bundle.glass is not None else []
+    begins = words.begins(bundle)
+    besides += [section(begins)] if begins else []
     return Rendered(
         words.bare(head),
         [

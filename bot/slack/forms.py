@@ -167,6 +167,8 @@ def own_fields(bundle: Bundle, wish: Wish) -> Iterator[Block]:
     else:
         yield from scope_fields(bundle.scopes, wish.scopes, own)
     yield _duration_field(bundle, wish.duration, own)
+    if bundle.claim_within is not None:
+        yield context(words.begins(bundle))
     if bundle.start_within is not None:
         yield _start_field(bundle.start_within, wish.start)
 

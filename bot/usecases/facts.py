@@ -42,7 +42,6 @@ class FactFinder:
         ticket: str | None = None,
         fresh: bool = False,
         decided_for: datetime | None = None,
-        asked_at: datetime | None = None,
     ) -> Facts:
         """Return what `policy` must know of `who` to decide about `bundle`.
 
@@ -53,7 +52,6 @@ class FactFinder:
             ticket: The ticket that is named; None where nobody has named one yet.
             fresh: Whether groups are read anew.
             decided_for: The moment that is decided about; None for `now`.
-            asked_at: When the request that is decided on was made, if it was counted by then.
 
         Raises:
             Invalid: The ticket will not do.
@@ -72,7 +70,7 @@ class FactFinder:
             unseen=unseen,
             active_grants=_live(requests, now) if requests is not None and wants_live else None,
             requests_today=_today(requests, now) if requests is not None and wants_today else None,
-            auto_today=await self._auto_today(who, declared, now, asked_at),
+            auto_today=await self._auto_today(who, declared, now),
             ticket=await self._ticket(who, declared, ticket),
         )
 
@@ -91,13 +89,11 @@ class FactFinder:
                 return found
         return None
 
-    async def _auto_today(
-        self, who: Actor, bundle: Bundle | None, now: datetime, besides: datetime | None
-    ) -> int | None:
+    async def _auto_today(self, who: Actor, bundle: Bundle | None, now: datetime) -> int | None:
         if bundle is None or bundle.limits.auto_per_day is None:
             return None
         _, [account] = await self._ledger.load_all((), (account_of_person(who),))
-        return auto_approved(account, bundle.name, at=now, besides=besides)
+        return auto_approved(account, bundle.name, at=now)
 
 
 def _live(requests: Sequence[Request], now: datetime) -> int:

@@ -291,8 +291,9 @@ class Requests:
                 besides=(asked.request, asked.extends),
                 ticket=asked.ticket,
                 decided_for=asked.decided_for(events[0].at),
-                asked_at=asked.at,
             )
+            if not asked.stages:  # what policy approved by itself was counted when it did
+                facts = replace(facts, auto_today=0)
             why = why_no_more(asked, policy, facts)
         except Invalid as problem:  # of the ticket
             why = str(problem)

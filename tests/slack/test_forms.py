@@ -75,6 +75,15 @@ def test_what_was_filled_in_is_read_back():
     assert view["private_metadata"] == "opaque"
 
 
+def test_the_form_says_that_the_time_begins_when_it_is_started():
+    policy = a_policy(a_bundle("claimed", claim_within=timedelta(hours=1)), PLAIN)
+    told = "Its time begins when you start it, within 1h of the approval."
+    for bundle, is_told in (("claimed", True), ("logs", False)):
+        view = request_form(policy, Wish(bundle=bundle))
+        view_must_fit(view)
+        assert (told in str(view)) is is_told
+
+
 PLANNED = a_bundle("planned", start_within=timedelta(days=7))
 
 

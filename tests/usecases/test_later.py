@@ -142,8 +142,10 @@ async def test_what_policy_approved_by_itself_is_decided_again_without_counting_
     bot: Bot,
 ) -> None:
     bot.policy = changed(AT_ONCE, limits=Limits(auto_per_day=1))
-    request = await planned(bot)
-    await bot.pass_(hours=3, minutes=1)
+    request = await planned(bot, after=timedelta(days=2))
+    await bot.pass_(days=1, hours=23)
+    assert (await bot.ask("planned")).working_grant is not None  # the one of today
+    await bot.pass_(hours=1, minutes=1)
     assert (await bot.now(request)).working_grant is not None
 
 
