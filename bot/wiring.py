@@ -278,9 +278,10 @@ def build(on: Ground, home: Home) -> Parts:
         mint=desk.mint,
         clock=clock,
     )
+    timers = Timers(desk, gate, policy=policy, tickets=tickets, still_right=requests.still_right)
     handlers: dict[str, Handler] = {
         SHOW: shows,
-        **dict.fromkeys(Timer, Timers(desk, gate, policy=policy, tickets=tickets)),
+        **dict.fromkeys(Timer, timers),
     }
     safety, messages, watches = (
         Worker(queue, store.jobs, handlers, clock=clock, metrics=on.metrics)
@@ -376,7 +377,7 @@ def _front(
 ) -> Listeners:
     """Return what everything that Slack sends comes to."""
     return Listeners(
-        commands=Commands(requests, emergencies, api=on.api),
+        commands=Commands(requests, emergencies, api=on.api, zones=directory, clock=on.clock),
         clicks=clicks,
         submissions=Submissions(requests, emergencies),
         api=on.api,

@@ -3,9 +3,11 @@
 And it is caught when it does not: each mutant of it is a mistake that somebody could make.
 """
 
+from copy import copy
 from dataclasses import replace
 
 import pytest
+import z3
 
 from bot.core.policy import Guardrail, Rule, Verdict
 from bot.core.scopes import Limits
@@ -94,6 +96,20 @@ class IgnoresWindows(Said):
 class IgnoresRequesters(Said):
     def _about(self, one):
         return super()._about(replace(one, requesters=()))
+
+
+class IgnoresClients(Said):
+    def _about(self, one):
+        return super()._about(replace(one, clients=()))
+
+
+class LetsClientsDoWhatPeopleMay(Said):
+    def _about(self, one):
+        self.asked, whole = copy(self.asked), self.asked
+        vars(self.asked)["client"] = z3.IntVal(0)
+        found = super()._about(one)
+        self.asked = whole
+        return found
 
 
 class IgnoresTheCapOnAutomaticApprovals(Said):
