@@ -148,7 +148,7 @@ def present_in(
     members: Mapping[str, frozenset[str] | None],
     away: Away,
     *,
-    requester: Actor,
+    besides: Collection[str],
     lends: bool,
     back_before: datetime,
 ) -> Mapping[str, frozenset[str] | None]:
@@ -160,14 +160,18 @@ def present_in(
     return {
         name: users
         if users is None
-        else present(users, away, besides={requester.id}, lends=lends, back_before=back_before)
+        else present(users, away, besides=besides, lends=lends, back_before=back_before)
         for name, users in members.items()
     }
 
 
 def concerning(
-    away: Away, members: Mapping[str, frozenset[str] | None], *, requester: Actor
+    away: Away, members: Mapping[str, frozenset[str] | None], *, besides: Collection[str]
 ) -> Away:
-    """Return who of `away` is in one of the groups, as far as that is known; never who asks."""
+    """Return who of `away` is in one of the groups, as far as that is known.
+
+    Args:
+        besides: Slack user ids of people who do not matter, such as who asks.
+    """
     known = frozenset[str]().union(*(users for users in members.values() if users is not None))
-    return tuple(each for each in away if each.who.id in known - {requester.id})
+    return tuple(each for each in away if each.who.id in known - frozenset(besides))

@@ -29,6 +29,7 @@ def requested(
     known: Known | None = None,
     members: Mapping[str, frozenset[str] | None] | None = None,
     away: Away = NOBODY_AWAY,
+    start_at: datetime | None = None,
 ) -> e.Requested:
     """Return the ask as it is kept, with the decision.
 
@@ -38,6 +39,7 @@ def requested(
         known: What was decided on besides.
         members: Slack user ids of the groups with a say; None for a group that cannot be read.
         away: Who of them is away.
+        start_at: When it is to start; None for as soon as it is approved.
     """
     bundle = ask.bundle
     chain = decision.chain if isinstance(decision, NeedApproval) else None
@@ -75,6 +77,9 @@ def requested(
         members=tuple(_kept(name, users) for name, users in sorted((members or {}).items())),
         delegation=bundle.delegation,
         away=away,
+        machine=ask.machine,
+        claim_within=bundle.claim_within if prolongs is None else None,
+        start_at=start_at,
         optional=decision.optional if isinstance(decision, NeedApproval) else (),
         shadows=decision.shadows,
     )

@@ -166,11 +166,11 @@ def _verdict(asked: e.Requested, policy: Policy) -> Verdict:
     there = present_in(
         members,
         asked.away,
-        requester=asked.by,
+        besides=_out(asked),
         lends=bundle.delegation,
         back_before=asked.at + decision.chain.expire_after,
     )
-    why = why_incompletable(decision.chain, there, asked.by)
+    why = why_incompletable(decision.chain, there, _out(asked))
     if why is not None:
         denied = f"its chain cannot be completed: {why}"
         return Verdict(rule=decision.rule, denied=denied, shadows=decision.shadows)
@@ -188,6 +188,12 @@ def verdict_of(decision: Decision) -> Verdict:
     return replace(found, shadows=decision.shadows)
 
 
+def _out(asked: e.Requested) -> frozenset[str]:
+    """Return who could not approve it, so far as that was recorded."""
+    machine = asked.machine
+    return frozenset({asked.by.id, machine.owner_user if machine is not None else asked.by.id})
+
+
 def _facts(asked: e.Requested, bundle: Bundle, policy: Policy) -> Facts:
     known, reads = asked.known, policy.facts_read_for(bundle.name)
     if known is None:
@@ -202,7 +208,7 @@ def _facts(asked: e.Requested, bundle: Bundle, policy: Policy) -> Facts:
             raise _Unknown(f"what {name} counts was not looked up then")
     audited, unseen = _groups_audited(asked.by.id, known, policy.groups_audited_for(bundle.name))
     return Facts(
-        now=asked.at,
+        now=asked.decided_for(asked.at),
         groups=_groups(asked.by.id, known, policy.groups_read_for(bundle.name)) | audited,
         unseen=unseen,
         active_grants=known.active_grants,

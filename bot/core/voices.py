@@ -1,7 +1,8 @@
 """Whose word a move is: one's own, or that of somebody away for whom one stands in.
 
 Each human counts once over the whole chain, whoever clicks for them: who has voted, and for whom
-somebody has, are both spent. The requester is neither, whatever is lent.
+somebody has, are both spent. The requester is neither, whatever is lent; nor is, where a client
+asks, who answers for it.
 """
 
 from collections.abc import Sequence
@@ -33,7 +34,8 @@ def counted_in(request: Request) -> frozenset[str]:
 
 def with_a_say(request: Request, by: Actor, voices: Sequence[Voice]) -> tuple[Voice, ...]:
     """Return those of the `voices` of `by` that have a say in the stage that is voted on."""
-    nobody = {request.requester.id, by.id}
+    machine = request.asked.machine
+    nobody = {request.requester.id, by.id, machine.owner_user if machine is not None else by.id}
     return tuple(
         voice
         for voice in voices

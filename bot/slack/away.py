@@ -21,10 +21,10 @@ def missing_lines(
     Args:
         counted: Slack user ids of everybody whose yes is spent.
     """
-    away = {each.who.id for each in missing.away}
+    cannot = counted | missing.cannot | {each.who.id for each in missing.away}
     for each in missing.away[:PEOPLE_TOLD]:
         who, until = mention(each.who), moment(each.until)
-        instead = _instead(each, missing, requester, counted | away)
+        instead = _instead(each, missing, requester, cannot)
         yield f"🌴 {who} is away until {until}; {instead}"
     if len(missing.away) > PEOPLE_TOLD:
         yield f"🌴 {len(missing.away) - PEOPLE_TOLD} more are away"
@@ -52,9 +52,9 @@ def stand_ins(missing: Missing, *, without: frozenset[str]) -> Iterator[Actor]:
     Args:
         without: Slack user ids of who cannot.
     """
-    away = {each.who.id for each in missing.away}
+    cannot = without | missing.cannot | {each.who.id for each in missing.away}
     for each in missing.away if missing.lends else ():
-        if each.stand_in is not None and each.stand_in.id not in without | away:
+        if each.stand_in is not None and each.stand_in.id not in cannot:
             yield each.stand_in
 
 

@@ -30,6 +30,7 @@ class Action(StrEnum):
     REVOKE = "revoke"
     END_NOW = "end_now"
     EXTEND = "extend"
+    START = "start"
     REVEAL = "reveal"
     GOT_IT = "got_it"
     CHOOSE_BUNDLE = "choose_bundle"
@@ -38,6 +39,7 @@ class Action(StrEnum):
     CONCERN = "concern"
     PLAN_AWAY = "plan_away"
     END_AWAY = "end_away"
+    NOT_ME = "not_me"
 
 
 def read_id(typed: str) -> RequestId:

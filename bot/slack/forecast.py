@@ -1,6 +1,7 @@
 """The answer to `/jit why`: what policy would say, and how every rule fares."""
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Final
 
 from bot.core.decision import Allow, NeedApproval
@@ -18,6 +19,7 @@ from bot.slack.mrkdwn import (
     code,
     context,
     counted,
+    moment,
     packed,
     quoted,
     section,
@@ -39,17 +41,23 @@ _AROUND: Final = 3 * BLOCK_WEIGHT + 1000
 
 
 def why_text(
-    found: Explanation, people: Found = NOTHING_FOUND, missing: Missing = NOBODY_MISSING
+    found: Explanation,
+    people: Found = NOTHING_FOUND,
+    missing: Missing = NOBODY_MISSING,
+    *,
+    start: datetime | None = None,
 ) -> Rendered:
     """Return what policy would say to an ask, and why.
 
     Args:
         people: Who is on call, and who the manager is, in the groups that would decide.
         missing: Who of those who would decide is away.
+        start: When it is to start; None for as soon as it is approved.
     """
     bundle, length = found.ask.bundle, spell(found.ask.duration)
     title = quoted(bundle.title, limit=NAME_TEXT) or code(bundle.name)
-    head = f"*{title}* for *{length}*: {_verdict(found, people)}"
+    later = f" from *{moment(start)}*" if start is not None else ""
+    head = f"*{title}* for *{length}*{later}: {_verdict(found, people)}"
     away = missing_lines(missing, requester=found.ask.by)
     lines, hidden = packed(
         (
@@ -65,6 +73,8 @@ def why_text(
     unsaid += "What is in audit mode could not be looked at. " if found.unseen else ""
     ask = f"Ask with `/jit request {bundle.name} {length} why…`"
     besides = [section(glass.in_short(bundle))] if bundle.glass is not None else []
+    begins = words.begins(bundle)
+    besides += [section(begins)] if begins else []
     return Rendered(
         words.bare(head),
         [

@@ -160,6 +160,7 @@ class Absences:
         Both must still be members, and whoever is away still in a group with a say. Who cannot be
         looked up lends nothing. What an emergency owes, its review, is lent to nobody.
         """
+        machine = request.asked.machine
         if not request.asked.stages or by == request.requester:
             return ()
         lent = [each.who for each in await self.now() if each.stand_in == by]
@@ -168,10 +169,11 @@ class Absences:
         await self._gate.admit(by, fresh=True)
         named = {group.name for group in groups_in(request.asked.stages)}
         found = await asyncio.gather(*(self._groups(who, request, policy) for who in lent))
+        owners = {machine.owner_group} if machine is not None else set[str]()
         return tuple(
             Voice(groups & named, on_behalf_of=who)
             for who, groups in zip(lent, found, strict=True)
-            if groups & named
+            if groups & named and groups.isdisjoint(owners)
         )
 
     async def _groups(self, who: Actor, request: Request, policy: Policy) -> frozenset[str]:

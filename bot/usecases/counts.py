@@ -39,7 +39,7 @@ class Opening:
     def limited_in(self) -> tuple[str, ...]:
         """The accounts that limit it."""
         counts = self.limits.counts_asks
-        asks = (account_of_person(self.step.after.requester),) if counts else ()
+        asks = (account_of_person(self.step.after.asked.asker),) if counts else ()
         return (*asks, *accounts_of(self.step))
 
     def counted(self, account: Account) -> Account:
@@ -49,7 +49,7 @@ class Opening:
             NotAllowed: A limit is reached.
         """
         asked = self.step.after.asked
-        if account.id != account_of_person(asked.by) or asked.emergency is not None:
+        if account.id != account_of_person(asked.asker) or asked.emergency is not None:
             return recounted(account, self.step)
         return with_ask(
             account, asked.bundle, at=asked.at, limits=self.limits, auto=self.step.approves
@@ -64,10 +64,10 @@ def accounts_of(step: Step) -> tuple[str, ...]:
         if asked.active_total is not None:
             found.append(account_of_bundle(asked.bundle))
         if asked.active_per_user is not None:
-            found.append(account_of_holder(asked.bundle, asked.by))
+            found.append(account_of_holder(asked.bundle, asked.asker))
     denied = asked.cool_down is not None and _denied_by_people(step)
     if denied or any(isinstance(event, GlassBroken | Reviewed) for event in step.events):
-        found.append(account_of_person(asked.by))
+        found.append(account_of_person(asked.asker))
     if _lent(step) is not None:
         found.append(ACCOUNT_OF_ABSENCES)
     return tuple(found)
@@ -90,7 +90,7 @@ def recounted(account: Account, step: Step) -> Account:
     asked, lent = after.asked, _lent(step)
     if account.id == ACCOUNT_OF_ABSENCES and lent is not None and lent.on_behalf_of is not None:
         return on_behalf_of(account, lent.on_behalf_of, stand_in=lent.by, at=lent.at)
-    if account.id == account_of_person(asked.by):
+    if account.id == account_of_person(asked.asker):
         return _of_person(account, step)
     is_everybodys = account.id == account_of_bundle(asked.bundle)
     cap = asked.active_total if is_everybodys else asked.active_per_user

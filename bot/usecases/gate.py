@@ -13,7 +13,8 @@ from bot.core.absence import NOBODY_AWAY, Away, concerning, present, present_in
 from bot.core.decision import Ask, Decision, NeedApproval, Reject
 from bot.core.emergency import Unreachable
 from bot.core.errors import Invalid, NotAllowed, Unavailable
-from bot.core.identity import Actor
+from bot.core.identity import Actor, Kind
+from bot.core.machine import Machine
 from bot.core.places import why_incompletable
 from bot.core.policy import Group, Policy, Stage, channels_in, groups_in
 from bot.core.request import Request
@@ -96,6 +97,8 @@ class Gate:
             NotAllowed: They may not (any more).
             Unavailable: Slack did not answer.
         """
+        if request.requester.kind is Kind.MACHINE:
+            return  # a client proves who it is by itself
         standing = await self._directory.standing(request.requester, fresh=True)
         if standing is not Standing.MEMBER:
             why = _TURNED_AWAY[standing]
@@ -155,8 +158,24 @@ class Gate:
             raise wrong
         return known
 
+    async def owners(self, machine: Machine | None, policy: Policy) -> frozenset[str]:
+        """Return the Slack user ids of everybody who answers for `machine`.
+
+        Raises:
+            NotAllowed: Its owner is a group that is no more, so nobody knows who that is.
+            Unavailable: That group could not be read.
+        """
+        if machine is None:
+            return frozenset()
+        if machine.owner_user:
+            return frozenset({machine.owner_user})
+        group = policy.groups.get(machine.owner_group)
+        if group is None:
+            raise NotAllowed(f"nobody knows who answers for the client {machine.client}")
+        return await self._directory.members_of(group, about=machine.actor)
+
     async def completable(
-        self, decision: NeedApproval, ask: Ask, *, away: Away, now: datetime
+        self, decision: NeedApproval, ask: Ask, policy: Policy, *, away: Away, now: datetime
     ) -> Completable:
         """Return `decision`, or a no where nobody could complete its chain for who asks.
 
@@ -171,20 +190,21 @@ class Gate:
         chain = decision.chain
         await self.channels_must_do(ask.bundle, chain.stages)
         members = await self._members(groups_in(chain.stages), about=ask.by)
-        missing = concerning(away, members, requester=ask.by)
+        out = frozenset({ask.by.id} | await self.owners(ask.machine, policy))
+        missing = concerning(away, members, besides=out)
         there = present_in(
             members,
             away,
-            requester=ask.by,
+            besides=out,
             lends=ask.bundle.delegation,
             back_before=now + chain.expire_after,
         )
-        why = why_incompletable(chain, there, ask.by)
+        why = why_incompletable(chain, there, out)
         stand_ins = {each.stand_in for each in missing}
         known = tuple(each for each in away if each in missing or each.who in stand_ins)
         if why is None:
             return Completable(decision=decision, members=members, away=known)
-        if why_incompletable(chain, members, ask.by) is None:
+        if why_incompletable(chain, members, out) is None:
             why += f" ({_who_is_missing(missing, lends=ask.bundle.delegation)})"
         reasons = (*decision.reasons, f"chain {chain.name} cannot be completed: {why}")
         no = Reject(
@@ -205,6 +225,7 @@ class Gate:
             return ()
         users = {who for users in members for who in users or ()}
         out = {request.requester.id, *counted_in(request)}
+        out |= await self.owners(request.asked.machine, policy)
         lends = lends_now(request, policy)
         return tuple(sorted(present(users, away, besides=out, lends=lends)))
 
@@ -213,11 +234,22 @@ class Gate:
         if request.waits_for is None or not away:
             return NOBODY_MISSING
         groups = [policy.groups[name] for name in request.voters if name in policy.groups]
-        about, besides = request.requester, counted_in(request)
+        cannot = frozenset({request.requester.id}) | await self._known_owners(request, policy)
         return Missing(
-            away=await self.away_in(groups, away, about=about, besides=besides),
+            away=await self.away_in(
+                groups, away, about=request.requester, besides=cannot | counted_in(request)
+            ),
             lends=lends_now(request, policy),
+            cannot=cannot,
         )
+
+    async def _known_owners(self, request: Request, policy: Policy) -> frozenset[str]:
+        """Return who answers for the client that asks, as far as that is known."""
+        try:
+            return await self.owners(request.asked.machine, policy)
+        except (NotAllowed, Unavailable) as problem:
+            log.info("owners.unknown", request=request.id, code=problem.code)
+            return frozenset()
 
     async def away_in(
         self,
@@ -235,8 +267,7 @@ class Gate:
         if not away:
             return NOBODY_AWAY
         members = await self._members(groups, about=about)
-        found = concerning(away, members, requester=about)
-        return tuple(each for each in found if each.who.id not in besides)
+        return concerning(away, members, besides={about.id, *besides})
 
     async def found(self, request: Request, policy: Policy) -> Found:
         """Return who is in the groups that `request` waits for and that are from elsewhere."""
@@ -300,7 +331,9 @@ def _who_is_missing(away: Away, *, lends: bool) -> str:
 
 def _with_a_say(request: Request, policy: Policy) -> tuple[Group, ...]:
     names = {group.name for group in request.asked.voices}
-    named = sorted({*names, request.asked.owner})
+    machine = request.asked.machine
+    besides = {machine.owner_group} if machine is not None else set()
+    named = sorted({*names, request.asked.owner} | besides)
     return tuple(policy.groups[name] for name in named if name in policy.groups)
 
 
