@@ -73,7 +73,7 @@ def requested(
         known=known,
         members=tuple(_kept(name, users) for name, users in sorted((members or {}).items())),
         machine=ask.machine,
-        claim_within=bundle.claim_within if prolongs is None else None,
+        claim_within=bundle.claim_within if prolongs is None and ask.machine is None else None,
         start_at=start_at,
         optional=decision.optional if isinstance(decision, NeedApproval) else (),
         shadows=decision.shadows,

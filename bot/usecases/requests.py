@@ -186,6 +186,7 @@ class Requests:
         Args:
             prolongs: The request whose grant is to go on.
             accept: Called with the decision before anything is stored; may refuse.
+            start: When it is to start; None for as soon as it is approved.
 
         Raises:
             NotAllowed: A limit is reached, or the bundle's channel cannot be used.
