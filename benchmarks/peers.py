@@ -1,0 +1,2 @@
+async def oidc_provider(stack, redis_url, number):
+    return None
