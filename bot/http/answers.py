@@ -1,10 +1,10 @@
 """Answers in JSON, and the one table of errors."""
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+import orjson
 import structlog
 from aiohttp import hdrs, web
 
@@ -55,7 +55,7 @@ def answer(
 ) -> web.Response:
     """Return `content` in JSON."""
     return web.Response(
-        body=json.dumps(content, separators=(",", ":")).encode(),
+        body=orjson.dumps(content),
         status=status,
         headers=headers,
         content_type="application/json",

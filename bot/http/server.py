@@ -49,6 +49,9 @@ SHUTDOWN_S: Final = 10.0
 # their own of what we answer before we know what is asked; so that is for the longest ones only.
 HEAD_AT_MOST: Final = 64 * 1024
 
+# Gateways ask at the first, or put the path of the call after it.
+FORWARD_AUTH: Final = ("/forward-auth", "/forward-auth/{original:(?s:.*)}")
+
 _SAFE: Final = {
     hdrs.SERVER: "jit",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -56,9 +59,19 @@ _SAFE: Final = {
 }
 # Pragma is for caches older than HTTP 1.1.
 _SAFE_NOT_KEPT: Final = {**_SAFE, hdrs.CACHE_CONTROL: "no-store", hdrs.PRAGMA: "no-cache"}
-# Machines ask the first every few seconds, and a line for each would hide the others; of Slack's
-# payloads the listeners write the line.
-_TOLD_ELSEWHERE: Final = frozenset({"/healthz", "/readyz", "/metrics", "/slack/events"})
+# From which status on an answer has a line in the log; where nothing else is said every one has.
+# Machines ask about health every few seconds, and about tokens for every call to an API: a line for
+# each would hide the others, and metrics count them. Of Slack's payloads the listeners write it.
+_REFUSED, _FAULT = 400, 500
+_TOLD_FROM: Final[Mapping[str, int]] = {
+    "/healthz": _REFUSED,
+    "/readyz": _REFUSED,
+    "/metrics": _REFUSED,
+    "/slack/events": _REFUSED,
+    "/oauth/introspect": _REFUSED,
+    "/forward-auth": _FAULT,  # to refuse a call is its work
+    "/forward-auth/{original}": _FAULT,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,10 +108,6 @@ class HttpParts:
     metrics: Metrics
 
 
-# From here on a status is an error.
-_REFUSED: Final = 400
-
-
 def make_app(parts: HttpParts) -> web.Application:
     """Return the application."""
     oauth = OAuth(parts.tokens, clients=parts.clients, jwks=parts.jwks, metrics=parts.metrics)
@@ -123,7 +132,7 @@ def make_app(parts: HttpParts) -> web.Application:
             web.get(WELL_KNOWN + "/{place:.*}", described.answer),
             *(
                 web.route("*", path, gateways.answer, expect_handler=_whatever_is_expected)
-                for path in ("/forward-auth", "/forward-auth/{original:(?s:.*)}")
+                for path in FORWARD_AUTH
             ),
             web.post("/oauth/introspect", oauth.introspect),
             web.post("/oauth/revoke", oauth.revoke),
@@ -212,7 +221,7 @@ def _edge(metrics: Metrics) -> Middleware:
         resource = request.match_info.route.resource
         route = resource.canonical if resource is not None else "none"
         metrics.count("jit_http_requests_total", route=route, status=str(response.status))
-        if route not in _TOLD_ELSEWHERE or response.status >= _REFUSED:
+        if response.status >= _TOLD_FROM.get(route, 0):
             took_ms = round((now_s() - began_s) * 1000, 1)
             log.info("http.request", route=route, status=response.status, ms=took_ms)
         return response
