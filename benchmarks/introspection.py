@@ -175,7 +175,8 @@ def policies(folder: Path) -> Path:
     """Return the shipped policies, with a client whose secret is known."""
     copied = shutil.copytree(POLICIES, folder / "policies")
     digest = hashlib.sha256(SECRET.encode()).hexdigest()
-    text = f"version: 1\nclients:\n  {CLIENT}: {{secret_sha256: {digest}, resources: ['{RESOURCE}']}}\n"
+    client = f"{{secret_sha256: {digest}, resources: ['{RESOURCE}']}}"
+    text = f"version: 1\nclients:\n  {CLIENT}: {client}\n"
     (copied / "clients.yaml").write_text(text)
     return copied
 
