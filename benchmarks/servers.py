@@ -38,7 +38,8 @@ POLICIES = Path(__file__).parents[1] / "policies"
 
 def pin() -> None:
     """Keep to the first core; the clients take the second."""
-    if hasattr(os, "sched_setaffinity") and len(os.sched_getaffinity(0)) > 1:
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, range(os.cpu_count() or 1))  # the clients' choice was inherited
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 
 
