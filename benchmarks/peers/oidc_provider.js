@@ -1,7 +1,7 @@
 // oidc-provider with its tokens in Redis, introspection on; for benchmarks/introspection.py.
 //
 // node oidc_provider.js PORT REDIS_URL CLIENT SECRET NUMBER
-// Issues NUMBER opaque tokens to the client, prints them as JSON on one line, and serves on.
+// Issues NUMBER opaque tokens for people, prints them as JSON on one line, and serves on.
 
 import { generateKeyPairSync } from 'node:crypto';
 import Redis from 'ioredis';
@@ -53,20 +53,29 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
   },
   jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), kid: 'benchmark', use: 'sig', alg: 'RS256' }] },
   scopes: ['invoices:read', 'refunds:read', 'customers:read'],
-  ttl: { ClientCredentials: 3600 },
+  ttl: { AccessToken: 3600, Grant: 3600 },
 });
+
+// As ours: each token is a person's, under a grant that can be ended before it.
+async function issue(account) {
+  const oauthClient = await provider.Client.find(client);
+  const grant = new provider.Grant({ accountId: account, clientId: client });
+  grant.addOIDCScope('invoices:read refunds:read customers:read');
+  const grantId = await grant.save();
+  const token = new provider.AccessToken({
+    accountId: account,
+    client: oauthClient,
+    grantId,
+    gty: 'client_credentials',
+    scope: 'invoices:read refunds:read customers:read',
+  });
+  return token.save();
+}
 
 provider.listen(Number(port), '127.0.0.1', async () => {
   const tokens = [];
   for (let made = 0; made < Number(number); made += 1) {
-    const answer = await fetch(`http://127.0.0.1:${port}/token`, {
-      method: 'POST',
-      headers: { authorization: `Basic ${Buffer.from(`${client}:${secret}`).toString('base64')}` },
-      body: new URLSearchParams({ grant_type: 'client_credentials', scope: 'invoices:read' }),
-    });
-    const told = await answer.json();
-    if (!told.access_token) throw new Error(JSON.stringify(told));
-    tokens.push(told.access_token);
+    tokens.push(await issue(`anna-${made}`));
   }
   console.log(JSON.stringify(tokens));
 });
