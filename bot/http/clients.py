@@ -9,10 +9,11 @@ import hashlib
 import hmac
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import unquote_plus
 
-from aiohttp import hdrs, web
+from aiohttp import hdrs
+from multidict import MultiMapping
 
 from bot.core.client import Client
 from bot.http.answers import InvalidClient, InvalidRequest
@@ -38,6 +39,14 @@ _PROVEN_AT_MOST: Final = 256
 _TWO_IDS: Final = "the client gives two different ids"
 
 
+class HasHeaders(Protocol):
+    """A request, as far as it matters here."""
+
+    @property
+    def headers(self) -> MultiMapping[str]:
+        """Its headers, whose names have no case."""
+
+
 class Clients:
     """Finds out which client makes a request.
 
@@ -61,7 +70,7 @@ class Clients:
         self._clock = clock
         self._proven = _Proven()
 
-    async def caller(self, request: web.Request, form: Mapping[str, str]) -> Client:
+    async def caller(self, request: HasHeaders, form: Mapping[str, str]) -> Client:
         """Return the client that makes `request`, whose parameters are in `form`.
 
         Raises:

@@ -9,8 +9,10 @@ from aiohttp import hdrs, web
 from aiohttp.web_protocol import RequestPayloadError
 
 from bot.http.answers import InvalidRequest
+from bot.http.lane import Asked
 
 FORM: Final = "application/x-www-form-urlencoded"
+_NO_FORM: Final = f"the body must be a form, of type {FORM}"
 # A token has about a kilobyte; a longer body is somebody's mistake, or worse.
 BODY_AT_MOST: Final = 64 * 1024
 FIELDS_AT_MOST: Final = 32
@@ -47,8 +49,28 @@ async def read_form(request: web.Request) -> Mapping[str, str]:
         HTTPRequestEntityTooLarge, HTTPRequestTimeout: See `read_body`.
     """
     if request.content_type != FORM:
-        raise InvalidRequest(f"the body must be a form, of type {FORM}")
-    body = await read_body(request if _is_short(request) else _limited(request))
+        raise InvalidRequest(_NO_FORM)
+    return form_of(await read_body(request if _is_short(request) else _limited(request)))
+
+
+def form_in(asked: Asked) -> Mapping[str, str]:
+    """Return the parameters in the body of a plain request; see `read_form`.
+
+    Raises:
+        InvalidRequest: It is not a form, is malformed, or a name stands in it twice.
+    """
+    kind = asked.headers.get(hdrs.CONTENT_TYPE, "").partition(";")[0]
+    if kind.strip().lower() != FORM:
+        raise InvalidRequest(_NO_FORM)
+    return form_of(asked.body)
+
+
+def form_of(body: bytes) -> Mapping[str, str]:
+    """Return the parameters in `body`, a form; see `read_form`.
+
+    Raises:
+        InvalidRequest: It is malformed, or a name stands in it twice.
+    """
     try:
         fields = _fields(body.decode("utf-8"))
     except ValueError as problem:

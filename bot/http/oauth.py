@@ -8,8 +8,8 @@ from aiohttp import hdrs, web
 from bot.core.client import Client
 from bot.core.errors import Unavailable
 from bot.core.identity import fingerprint
-from bot.http.answers import InvalidRequest, answer
-from bot.http.clients import Clients
+from bot.http.answers import InvalidRequest, Reply, answer, in_json
+from bot.http.clients import Clients, HasHeaders
 from bot.http.forms import read_form
 from bot.usecases.ports import Metrics
 from bot.usecases.tokens import Tokens, hash_of
@@ -40,7 +40,15 @@ class OAuth:
 
     async def introspect(self, request: web.Request) -> web.Response:
         """Answer whether a token may be used (RFC 7662, section 2)."""
-        client, token = await self._asked(request)
+        return (await self.introspected(request, await read_form(request))).response()
+
+    async def introspected(self, request: HasHeaders, form: Mapping[str, str]) -> Reply:
+        """Return whether the token in `form` may be used.
+
+        Raises:
+            InvalidClient, InvalidRequest, Unavailable: See `Clients.caller`.
+        """
+        client, token = await self._asked(request, form)
         try:
             found = await self._tokens.introspect(token, caller=client)
         except Unavailable:
@@ -48,18 +56,17 @@ class OAuth:
             raise
         outcome = "active" if found["active"] else "inactive"
         self._metrics.count("jit_introspections_total", outcome=outcome)
-        return answer(found)
+        return in_json(found)
 
     async def revoke(self, request: web.Request) -> web.Response:
         """End the grant of a token; the answer is the same for any token (RFC 7009, section 2)."""
-        client, token = await self._asked(request)
+        client, token = await self._asked(request, await read_form(request))
         # The same revocation sent twice is one delivery.
         delivery = fingerprint("revoke", hash_of(token), client.id)
         await self._tokens.revoke(token, caller=client, delivery=delivery)
         return web.Response()
 
-    async def _asked(self, request: web.Request) -> tuple[Client, str]:
-        form = await read_form(request)
+    async def _asked(self, request: HasHeaders, form: Mapping[str, str]) -> tuple[Client, str]:
         client = await self._clients.caller(request, form)
         if "token" not in form:
             raise InvalidRequest("the parameter token is missing")
