@@ -94,6 +94,7 @@ async def running(
         on = await stack.enter_async_context(ground(settings, embedded=embedded))
         parts = build(on, await _home(on))
         await stack.enter_async_context(_working(parts, role))
+        await stack.enter_async_context(_recording(parts))
         bolt = make_bolt(
             parts.listeners,
             api=on.api,
@@ -155,6 +156,17 @@ async def _working(parts: Parts, role: Role) -> AsyncGenerator[None, None]:
         for worker in parts.workers:
             worker.stop()
         await asyncio.gather(*loops, *(worker.drained() for worker in parts.workers))
+
+
+@asynccontextmanager
+async def _recording(parts: Parts) -> AsyncGenerator[None, None]:
+    """Write down how tokens are used; leaving writes what is left."""
+    task = asyncio.create_task(parts.recording.run())
+    try:
+        yield
+    finally:
+        parts.recording.stop()
+        await asyncio.gather(task)
 
 
 @asynccontextmanager
@@ -231,11 +243,13 @@ def http_parts(
     """Return what the HTTP server is made of; see `HttpParts`."""
     return HttpParts(
         tokens=parts.tokens,
+        machines=parts.machines,
         revocations=parts.revocations,
         clients=parts.clients,
         jwks=on.keyring.jwks,
         issuer=on.settings.issuer,
         resources=lambda: on.loaded.resources,
+        scopes=lambda: on.loaded.policy.scopes,
         homes=lambda: on.loaded.homes,
         enforcement=parts.enforcement,
         peers=Peers(on.settings.gateways),

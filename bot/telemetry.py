@@ -197,6 +197,7 @@ DECLARED: Final = {
         Metric("jit_jobs_total", Sort.COUNT, "Jobs carried out", ("kind", "outcome")),
         Metric("jit_http_requests_total", Sort.COUNT, "HTTP requests", ("route", "status")),
         Metric("jit_introspections_total", Sort.COUNT, "Tokens asked about", ("outcome",)),
+        Metric("jit_use_dropped_total", Sort.COUNT, "Uses of tokens that found no room"),
         Metric(
             "jit_forward_auth_total", Sort.COUNT, "Calls that gateways asked about", ("outcome",)
         ),

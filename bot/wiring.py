@@ -1,5 +1,6 @@
 """The composition root: the only module that knows every concrete class, and reads the clock."""
 
+import secrets
 import time
 import uuid
 from collections.abc import AsyncGenerator, Sequence
@@ -49,15 +50,17 @@ from bot.usecases.enforcement import Enforcement
 from bot.usecases.facts import FactFinder
 from bot.usecases.forbidden import Forbidden
 from bot.usecases.gate import Gate
+from bot.usecases.machines import Machines
 from bot.usecases.ports import SHOW, OnCall, Queue, Tickets
+from bot.usecases.recording import Recorder, Recording
 from bot.usecases.requests import Requests
 from bot.usecases.revocations import Revocations
 from bot.usecases.shows import Shows
+from bot.usecases.suspects import Suspects
 from bot.usecases.tasks import Tasks
 from bot.usecases.tickets import TicketDesk
 from bot.usecases.timers import Timers
 from bot.usecases.tokens import Tokens
-from bot.usecases.use import Use
 from bot.usecases.workers import Handler, Worker
 
 # How far our clock and the store's may be apart before nothing is granted any more.
@@ -211,16 +214,6 @@ def _client(url: str) -> Redis:
         raise Misconfigured(f"REDIS_URL is not a Redis URL: {problem}") from None
 
 
-class Unwritten:
-    """UseLog for as long as nothing reads what it takes down."""
-
-    def note(self, use: Use) -> None:
-        """See `UseLog.note`."""
-
-    def alive(self, resource: str, *, point: str) -> None:
-        """See `UseLog.alive`."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """Everything that runs.
@@ -228,6 +221,7 @@ class Parts:
     Attributes:
         after: What follows an acknowledgement.
         admins: Where operators are told.
+        recording: What writes down how tokens are used.
     """
 
     home: Home
@@ -235,6 +229,7 @@ class Parts:
     requests: Requests
     workers: tuple[Worker, ...]
     tokens: Tokens
+    machines: Machines
     enforcement: Enforcement
     revocations: Revocations
     clients: Clients
@@ -242,6 +237,7 @@ class Parts:
     after: Tasks
     admins: AdminChannel
     forbidden: Forbidden
+    recording: Recording
 
 
 def build(on: Ground, home: Home) -> Parts:
@@ -282,9 +278,10 @@ def build(on: Ground, home: Home) -> Parts:
         mint=desk.mint,
         clock=clock,
     )
+    timers = Timers(desk, gate, policy=policy, tickets=tickets, still_right=requests.still_right)
     handlers: dict[str, Handler] = {
         SHOW: shows,
-        **dict.fromkeys(Timer, Timers(desk, gate, policy=policy, tickets=tickets)),
+        **dict.fromkeys(Timer, timers),
     }
     safety, messages, watches = (
         Worker(queue, store.jobs, handlers, clock=clock, metrics=on.metrics)
@@ -301,15 +298,22 @@ def build(on: Ground, home: Home) -> Parts:
         backgrounds=backgrounds,
         emergencies=emergencies,
     )
+    recorder = Recorder(store.use, instance=uuid.uuid4().hex, clock=clock, metrics=on.metrics)
+    suspects = Suspects(recorder, on.keyring, issuer=on.settings.issuer, metrics=on.metrics)
     return Parts(
         home=home,
         directory=directory,
         requests=requests,
         workers=(safety, messages, watches),
-        tokens=Tokens(store.tokens, on.keyring, clock, requests),
-        enforcement=Enforcement(
-            store.tokens, on.keyring, on.keyring, clock, Unwritten(), issuer=on.settings.issuer
+        tokens=Tokens(store.tokens, on.keyring, clock, requests, log=recorder, suspects=suspects),
+        machines=Machines(
+            requests,
+            desk.mint,
+            policy=policy,
+            alarm=lambda: on.loaded.admin_channel,
+            draw=secrets.token_urlsafe,
         ),
+        enforcement=Enforcement(store.tokens, on.keyring, clock, recorder, suspects),
         revocations=Revocations(
             store.ended,
             kids=on.keyring.kids,
@@ -332,6 +336,7 @@ def build(on: Ground, home: Home) -> Parts:
             listings=store.listings,
             policy=policy,
         ),
+        recording=Recording(recorder, look=suspects.look),
     )
 
 
@@ -372,7 +377,7 @@ def _front(
 ) -> Listeners:
     """Return what everything that Slack sends comes to."""
     return Listeners(
-        commands=Commands(requests, emergencies, api=on.api),
+        commands=Commands(requests, emergencies, api=on.api, zones=directory, clock=on.clock),
         clicks=clicks,
         submissions=Submissions(requests, emergencies),
         api=on.api,

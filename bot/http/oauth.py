@@ -10,9 +10,9 @@ from bot.core.errors import Unavailable
 from bot.core.identity import fingerprint
 from bot.http.answers import InvalidRequest, Reply, answer, in_json
 from bot.http.clients import Clients, HasHeaders
-from bot.http.forms import read_form
+from bot.http.forms import read_address, read_form, read_scopes
 from bot.usecases.ports import Metrics
-from bot.usecases.tokens import Tokens, hash_of
+from bot.usecases.tokens import Call, Tokens, hash_of
 
 # Short enough that a new key is seen before it signs, long enough to spare us.
 _KEYS_CACHED: Final[Mapping[str, str]] = {hdrs.CACHE_CONTROL: "public, max-age=300"}
@@ -39,7 +39,11 @@ class OAuth:
         return answer(self._jwks(), headers=_KEYS_CACHED)
 
     async def introspect(self, request: web.Request) -> web.Response:
-        """Answer whether a token may be used (RFC 7662, section 2)."""
+        """Answer whether a token may be used (RFC 7662, section 2).
+
+        The parameters `required_scope` and `address` are ours (RFC 7662, section 2.1, allows
+        for more): what the call needs that the token came with, and from where it came.
+        """
         return (await self.introspected(request, await read_form(request))).response()
 
     async def introspected(self, request: HasHeaders, form: Mapping[str, str]) -> Reply:
@@ -49,8 +53,11 @@ class OAuth:
             InvalidClient, InvalidRequest, Unavailable: See `Clients.caller`.
         """
         client, token = await self._asked(request, form)
+        call = Call(
+            scopes=read_scopes(form, "required_scope"), address=read_address(form, "address")
+        )
         try:
-            found = await self._tokens.introspect(token, caller=client)
+            found = await self._tokens.introspect(token, caller=client, call=call)
         except Unavailable:
             self._metrics.count("jit_introspections_total", outcome="unavailable")
             raise

@@ -29,7 +29,9 @@ from bot.http.oauth import OAuth
 from bot.http.peers import Peers
 from bot.http.resources import WELL_KNOWN, ProtectedResources
 from bot.http.revocations import RevocationFeed
+from bot.http.token import TokenEndpoint
 from bot.usecases.enforcement import Enforcement
+from bot.usecases.machines import Machines
 from bot.usecases.ports import Metrics
 from bot.usecases.revocations import Revocations
 from bot.usecases.tokens import Tokens
@@ -62,11 +64,13 @@ class HttpParts:
     """What the server is made of.
 
     Attributes:
+        machines: What OAuth clients can ask for.
         revocations: Told to APIs that verify by themselves; followed while the server runs.
         clients: Finds out which OAuth client calls.
         jwks: Returns the public keys (RFC 7517, section 5).
         issuer: The tokens' `iss`.
         resources: Returns the APIs that are declared, by URI.
+        scopes: Returns every scope that can be asked for.
         homes: Returns which API has which scopes.
         peers: Knows which peers are gateways of ours.
         cached_for: How long a gateway may keep that a call may pass.
@@ -76,11 +80,13 @@ class HttpParts:
     """
 
     tokens: Tokens
+    machines: Machines
     revocations: Revocations
     clients: Clients
     jwks: Callable[[], Mapping[str, Any]]
     issuer: str
     resources: Callable[[], Mapping[str, Resource]]
+    scopes: Callable[[], frozenset[str]]
     homes: Callable[[], Homes]
     enforcement: Enforcement
     peers: Peers
@@ -94,7 +100,10 @@ class HttpParts:
 def make_app(parts: HttpParts) -> web.Application:
     """Return the application."""
     oauth = OAuth(parts.tokens, clients=parts.clients, jwks=parts.jwks, metrics=parts.metrics)
-    metadata = Metadata(parts.issuer, resources=parts.resources)
+    token = TokenEndpoint(parts.machines, clients=parts.clients, metrics=parts.metrics)
+    metadata = Metadata(
+        parts.issuer, resources=parts.resources, scopes=parts.scopes, grants=token.grant_types
+    )
     described = ProtectedResources(parts.issuer, resources=parts.resources)
     gateways = ForwardAuth(
         parts.enforcement,
@@ -112,6 +121,7 @@ def make_app(parts: HttpParts) -> web.Application:
         [
             *(web.get(path, metadata.answer) for path in metadata.paths),
             web.get("/.well-known/jwks.json", oauth.keys),
+            web.post("/oauth/token", token.answer),
             web.get(WELL_KNOWN, described.answer),
             web.get(WELL_KNOWN + "/{place:.*}", described.answer),
             *(

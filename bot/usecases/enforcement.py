@@ -4,32 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from bot.core.enforcement import Need
-from bot.core.errors import Invalid
-from bot.core.identity import request_of
 from bot.usecases.ports import Clock, Signer, TokenIndex, TokenRecord
+from bot.usecases.suspects import Presented, Suspects
 from bot.usecases.tokens import hash_of
 from bot.usecases.use import Use, UseLog, UseOutcome
 
 # Who saw it, where a gateway asked.
 POINT: Final = "forward-auth"
-# For how long after its end a token is still known to be one of ours.
-_REMEMBERED: Final = timedelta(days=30)
-
-
-class Verifier(Protocol):
-    """Tells our own tokens from others by their signature."""
-
-    def verify(
-        self, token: str, *, issuer: str, now: datetime, leeway: timedelta
-    ) -> Mapping[str, Any]:
-        """Return the claims of `token`.
-
-        Raises:
-            Invalid: It is none of ours, or its time is further away than `leeway`.
-        """
 
 
 class Ruling(StrEnum):
@@ -60,29 +44,23 @@ _INVALID: Final = Decision(ruling=Ruling.INVALID)
 class Enforcement:
     """Decides about calls, and has each decision taken down.
 
-    Tokens are looked up by hash, so no signature is checked for those that work; it is for those
-    that do not, to find out whose they were.
-
-    Args:
-        issuer: The tokens' `iss`.
+    Tokens are looked up by hash, so no signature is checked here; for those that stand nowhere it
+    is afterwards, to find out whose they were.
     """
 
     def __init__(
         self,
         index: TokenIndex,
         signer: Signer,
-        verifier: Verifier,
         clock: Clock,
         uses: UseLog,
-        *,
-        issuer: str,
+        suspects: Suspects,
     ) -> None:
         self._index = index
         self._signer = signer
-        self._verifier = verifier
         self._clock = clock
         self._uses = uses
-        self._issuer = issuer
+        self._suspects = suspects
 
     def alive(self, resource: str) -> None:
         """Take down that a gateway enforces the scopes of `resource`, if that is an API."""
@@ -99,11 +77,22 @@ class Enforcement:
         Raises:
             Unavailable: The store did not answer: the call must not pass.
         """
-        record = await self._index.find(hash_of(token))
+        hash_ = hash_of(token)
+        record = await self._index.find(hash_)
         now = self._clock.now()
         if record is None:
             self.alive(resource)
-            self._note_ended(token, need, resource=resource, address=address, now=now)
+            self._suspects.present(
+                Presented(
+                    token=token,
+                    hash=hash_,
+                    resources=frozenset({resource}),
+                    scopes=need.scopes,
+                    point=POINT,
+                    address=address,
+                    at=now,
+                )
+            )
             return _INVALID
         if resource not in ("", record.answer["aud"]) or not self._works(record, now):
             return _INVALID
@@ -129,26 +118,3 @@ class Enforcement:
 
     def _works(self, record: TokenRecord, now: datetime) -> bool:
         return record.expires_at > now and self._signer.knows(record.kid)
-
-    def _note_ended(
-        self, token: str, need: Need, *, resource: str, address: str, now: datetime
-    ) -> None:
-        """Have the call taken down if `token` is one of ours, for `resource`, that is over."""
-        try:
-            claims = self._verifier.verify(token, issuer=self._issuer, now=now, leeway=_REMEMBERED)
-        except Invalid:
-            return
-        if claims["aud"] != resource:
-            return
-        self._uses.note(
-            Use(
-                request=request_of(claims["jti"].rpartition(".")[0]),
-                jti=claims["jti"],
-                scopes=need.scopes,
-                resource=resource,
-                outcome=UseOutcome.ENDED,
-                point=POINT,
-                address=address,
-                at=now,
-            )
-        )

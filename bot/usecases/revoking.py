@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bot.core.errors import Unavailable
+from bot.core.errors import Invalid, Unavailable
 from bot.core.events import Event, TokenSpec
 from bot.core.identity import BOT, fingerprint
 from bot.core.moves import Revoke
@@ -27,6 +27,10 @@ class Keyless:
     def sign(self, _: Mapping[str, Any], *, kid: str) -> str:
         """See `Signer.sign`."""
         raise Unavailable(f"nothing is signed here, and so not with {kid!a}")
+
+    def signed(self, _: str, *, issuer: str) -> Mapping[str, Any]:
+        """See `Signer.signed`."""
+        raise Invalid(f"nothing is known here of tokens of {issuer}", field="token")
 
 
 class StoredTokens:

@@ -5,12 +5,14 @@ gateway with forward-auth, the guard library inside a service. What they see is 
 and written later, so that no caller ever waits for it.
 """
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 from bot.core.identity import RequestId
+from bot.core.usage import Life, Tally
 
 
 class UseOutcome(StrEnum):
@@ -55,7 +57,66 @@ class UseLog(Protocol):
     """
 
     def note(self, use: Use) -> None:
-        """Take down `use`."""
+        """Take down `use`; a use whose scopes are known shows that its point is alive, too."""
 
     def alive(self, resource: str, *, point: str) -> None:
         """Take down that `point` enforces the scopes of `resource` now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beat:
+    """`point` enforced the scopes of `resource` at that time."""
+
+    resource: str
+    point: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """What is written in one go.
+
+    Attributes:
+        id: The same batch is counted once, however often it is sent within BATCH_KEPT.
+    """
+
+    id: str
+    tallies: Mapping[RequestId, Sequence[Tally]] = field(default_factory=dict)
+    beats: Sequence[Beat] = ()
+
+
+BATCH_KEPT: Final = timedelta(days=1)
+# A point that says nothing for so long was away meanwhile.
+SILENCE: Final = timedelta(minutes=5)
+# How long what was seen is kept: of a grant after its last use, of a point after its life.
+USE_KEPT: Final = timedelta(days=30)
+# Of one grant: scopes that were let through are bounded by the grant, all else by this.
+NAMES_AT_MOST: Final = 100
+# Of one resource.
+POINTS_AT_MOST: Final = 50
+LIVES_AT_MOST: Final = 2000
+
+
+class UseBook(Protocol):
+    """Where it stands what was seen; it holds a bounded amount of each grant and resource."""
+
+    async def add(self, batch: Batch) -> None:
+        """Add `batch` to what stands there, all of it or none, and only once.
+
+        Raises:
+            Unavailable: It may not have been added; adding the same again is safe.
+        """
+
+    async def of(self, requests: Sequence[RequestId]) -> Sequence[Sequence[Tally]]:
+        """Return what was seen of each of these grants, in the order asked.
+
+        Raises:
+            Unavailable: The store did not answer.
+        """
+
+    async def lives(self, resource: str, *, since: datetime) -> Sequence[Life]:
+        """Return when points enforced the scopes of `resource`, so far as it was after `since`.
+
+        Raises:
+            Unavailable: The store did not answer.
+        """

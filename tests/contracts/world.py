@@ -27,6 +27,7 @@ from bot.usecases.ports import (
     TokenRecord,
     Write,
 )
+from bot.usecases.use import UseBook
 from tests.builders import REQUEST, TEAM, a_request
 
 # Short enough to wait for on a real server, long enough not to pass by chance.
@@ -46,6 +47,7 @@ class World:
     tokens: TokenIndex
     ended: EndedTokens
     once: Once
+    use: UseBook
     now: Callable[[], datetime]
     wait: Callable[[timedelta], Awaitable[None]]
 
