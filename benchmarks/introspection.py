@@ -14,6 +14,7 @@ import asyncio
 import base64
 import hashlib
 import os
+import re
 import shutil
 import statistics
 import subprocess
@@ -32,7 +33,7 @@ from slack_ack import free_port, slack
 
 from bot.core import events as e
 from bot.core.grant import Signing, started
-from bot.core.identity import BOT, person, request_id
+from bot.core.identity import BOT, grant_id, person, request_id
 from bot.core.scopes import Delivery, Risk, ScopeText
 from bot.keyring import load_ring, make_key
 from bot.store.embedded import EmbeddedServer
@@ -164,7 +165,8 @@ async def grant_all(redis_url: str, keys: Path) -> list[str]:
             deadline=now + timedelta(hours=1),
         )
         approved = e.Approved(request=asked.request, at=now, by=BOT)
-        facts = (asked, approved, *started(asked, now=now, by=BOT, signing=signing))
+        granted = e.Granted(request=asked.request, at=now, by=BOT, grant=grant_id(asked.request))
+        facts = (asked, approved, granted, started(asked, now=now, by=BOT, signing=signing))
         change = commit_of(CommitId(asked.request), [Step(None, facts)], mint=mint)
         await store.ledger.commit(change)
         tokens.append(mint.token(facts[-1].token))
@@ -176,9 +178,11 @@ def policies(folder: Path) -> Path:
     """Return the shipped policies, with a client whose secret is known."""
     copied = shutil.copytree(POLICIES, folder / "policies")
     digest = hashlib.sha256(SECRET.encode()).hexdigest()
-    client = f"{{secret_sha256: {digest}, resources: ['{RESOURCE}']}}"
-    text = f"version: 1\nclients:\n  {CLIENT}: {client}\n"
-    (copied / "clients.yaml").write_text(text)
+    clients = copied / "clients.yaml"
+    begin = f"{CLIENT}:\n    secret_sha256: "
+    known, found = re.subn(f"(?<={begin})[0-9a-f]+", digest, clients.read_text("utf-8"))
+    assert found == 1
+    clients.write_text(known, "utf-8")
     return copied
 
 

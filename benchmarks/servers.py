@@ -161,7 +161,7 @@ async def bot(port: int, redis_url: str, slack_url: str, keys: str) -> None:
         slack = over_http(bolt, settings.signing_secret)
         site = make_app(http_parts(on, parts, slack=slack, ready=nothing, render_metrics=metrics))
         calm_collector()
-        await listen(site, port, runner=make_runner(site))
+        await asyncio.gather(parts.recording.run(), listen(site, port, runner=make_runner(site)))
 
 
 if __name__ == "__main__":
