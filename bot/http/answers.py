@@ -2,9 +2,8 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 import structlog
@@ -84,8 +83,7 @@ def safe(headers: Mapping[str, str]) -> Mapping[str, str]:
     return _SAFE if hdrs.CACHE_CONTROL in headers else _SAFE_NOT_KEPT
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+class Reply(NamedTuple):
     """An answer before it is the HTTP library's, which is dear to make.
 
     Attributes:
@@ -93,7 +91,7 @@ class Reply:
     """
 
     status: int = 200
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = MappingProxyType({})
     body: bytes = b""
 
     @classmethod
@@ -111,7 +109,8 @@ def in_json(
     content: Any, *, status: int = 200, headers: Mapping[str, str] = MappingProxyType({})
 ) -> Reply:
     """Return `content` in JSON."""
-    return Reply(status=status, headers={**headers, **_JSON}, body=orjson.dumps(content))
+    told = {**headers, **_JSON} if headers else _JSON
+    return Reply(status=status, headers=told, body=orjson.dumps(content))
 
 
 def answer(

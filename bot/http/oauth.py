@@ -12,8 +12,10 @@ from bot.http.answers import InvalidRequest, Reply, answer, in_json
 from bot.http.clients import Clients, HasHeaders
 from bot.http.forms import read_address, read_form, read_scopes
 from bot.usecases.ports import Metrics
-from bot.usecases.tokens import Call, Tokens, hash_of
+from bot.usecases.tokens import UNTOLD, Call, Tokens, hash_of
 
+# What an API may say of the call that it asks about.
+_OF_CALLS: Final = ("required_scope", "address")
 # Short enough that a new key is seen before it signs, long enough to spare us.
 _KEYS_CACHED: Final[Mapping[str, str]] = {hdrs.CACHE_CONTROL: "public, max-age=300"}
 
@@ -53,9 +55,7 @@ class OAuth:
             InvalidClient, InvalidRequest, Unavailable: See `Clients.caller`.
         """
         client, token = await self._asked(request, form)
-        call = Call(
-            scopes=read_scopes(form, "required_scope"), address=read_address(form, "address")
-        )
+        call = _call_in(form)
         try:
             found = await self._tokens.introspect(token, caller=client, call=call)
         except Unavailable:
@@ -78,3 +78,15 @@ class OAuth:
         if "token" not in form:
             raise InvalidRequest("the parameter token is missing")
         return client, form["token"]
+
+
+def _call_in(form: Mapping[str, str]) -> Call:
+    """Return the call that an API asks about, as far as it says.
+
+    Raises:
+        InvalidRequest: What it says is malformed.
+    """
+    if form.keys().isdisjoint(_OF_CALLS):
+        return UNTOLD
+    scopes, address = read_scopes(form, "required_scope"), read_address(form, "address")
+    return Call(scopes=scopes, address=address)
