@@ -11,18 +11,19 @@ from datetime import timedelta
 from typing import Any, Final, TypeAlias
 
 import structlog
-from aiohttp import hdrs, web
+from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.log import server_logger
-from aiohttp.typedefs import Handler, Middleware
 
 from bot.core.client import Resource
 from bot.core.enforcement import Homes
-from bot.http.answers import answer_to
+from bot.http.answers import Reply
 from bot.http.clients import Clients
-from bot.http.forms import read_body
+from bot.http.edge import Edge
+from bot.http.forms import form_in, read_body
 from bot.http.gateway import ForwardAuth
 from bot.http.health import Health, Report
+from bot.http.lane import Asked, LaneHandler, LaneServer
 from bot.http.metadata import Metadata
 from bot.http.oauth import OAuth
 from bot.http.peers import Peers
@@ -51,16 +52,11 @@ SHUTDOWN_S: Final = 10.0
 # their own of what we answer before we know what is asked; so that is for the longest ones only.
 HEAD_AT_MOST: Final = 64 * 1024
 
-_SAFE: Final = {
-    hdrs.SERVER: "jit",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-}
-# Pragma is for caches older than HTTP 1.1.
-_SAFE_NOT_KEPT: Final = {**_SAFE, hdrs.CACHE_CONTROL: "no-store", hdrs.PRAGMA: "no-cache"}
-# Machines ask the first every few seconds, and a line for each would hide the others; of Slack's
-# payloads the listeners write the line.
-_TOLD_ELSEWHERE: Final = frozenset({"/healthz", "/readyz", "/metrics", "/slack/events"})
+# Gateways ask at the first, or put the path of the call after it.
+FORWARD_AUTH: Final = ("/forward-auth", "/forward-auth/{original:(?s:.*)}")
+
+# What goes the short way, by method and path; see `Lane`.
+_LANES: Final = web.AppKey("lanes", dict[tuple[str, str], LaneHandler])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,10 +97,6 @@ class HttpParts:
     metrics: Metrics
 
 
-# From here on a status is an error.
-_REFUSED: Final = 400
-
-
 def make_app(parts: HttpParts) -> web.Application:
     """Return the application."""
     oauth = OAuth(parts.tokens, clients=parts.clients, jwks=parts.jwks, metrics=parts.metrics)
@@ -123,7 +115,8 @@ def make_app(parts: HttpParts) -> web.Application:
     )
     feed = RevocationFeed(parts.revocations, clients=parts.clients)
     health = Health(ready=parts.ready, render_metrics=parts.render_metrics)
-    app = web.Application(middlewares=[_edge(parts.metrics)], client_max_size=SLACK_BODY_AT_MOST)
+    edge = Edge(parts.metrics)
+    app = web.Application(middlewares=[edge.middleware()], client_max_size=SLACK_BODY_AT_MOST)
     app.add_routes(
         [
             *(web.get(path, metadata.answer) for path in metadata.paths),
@@ -133,7 +126,7 @@ def make_app(parts: HttpParts) -> web.Application:
             web.get(WELL_KNOWN + "/{place:.*}", described.answer),
             *(
                 web.route("*", path, gateways.answer, expect_handler=_whatever_is_expected)
-                for path in ("/forward-auth", "/forward-auth/{original:(?s:.*)}")
+                for path in FORWARD_AUTH
             ),
             web.post("/oauth/introspect", oauth.introspect),
             web.post("/oauth/revoke", oauth.revoke),
@@ -144,9 +137,26 @@ def make_app(parts: HttpParts) -> web.Application:
             web.get("/metrics", health.metrics),
         ]
     )
+    app[_LANES] = _lanes(edge, oauth, gateways)
     app.cleanup_ctx.append(_following(parts.revocations))
     app.on_shutdown.append(_nobody_waits(parts.revocations))
     return app
+
+
+def _lanes(edge: Edge, oauth: OAuth, gateways: ForwardAuth) -> dict[tuple[str, str], LaneHandler]:
+    """Return what is asked for every call to an API."""
+
+    async def introspected(asked: Asked) -> Reply:
+        return await oauth.introspected(asked, form_in(asked))
+
+    async def decided(asked: Asked) -> Reply:
+        query = asked.target.partition("?")[2]
+        return await gateways.decide(query, asked.headers, remote=asked.remote)
+
+    return {
+        ("POST", "/oauth/introspect"): edge.lane("/oauth/introspect", introspected),
+        ("GET", "/forward-auth"): edge.lane("/forward-auth", decided),
+    }
 
 
 def _nobody_waits(revocations: Revocations) -> Callable[[web.Application], Awaitable[None]]:
@@ -172,7 +182,7 @@ def _following(revocations: Revocations) -> Callable[[web.Application], AsyncGen
 
 def make_runner(app: web.Application) -> web.AppRunner:
     """Return what runs `app`; its `cleanup` lets what was accepted end, for SHUTDOWN_S seconds."""
-    return web.AppRunner(
+    return _Runner(
         app,
         access_log=None,  # the middleware writes the one line of a request
         logger=_WithoutContent(server_logger),
@@ -181,6 +191,15 @@ def make_runner(app: web.Application) -> web.AppRunner:
         max_field_size=HEAD_AT_MOST,
         shutdown_timeout=SHUTDOWN_S,
     )
+
+
+class _Runner(web.AppRunner):
+    """Runs an application whose connections begin in a lane."""
+
+    async def _make_server(self) -> web.Server:
+        library = await super()._make_server()
+        routes = self.app[_LANES]
+        return LaneServer(library, routes, idle_s=KEEP_ALIVE_S)
 
 
 class _WithoutContent(logging.LoggerAdapter[logging.Logger]):
@@ -207,29 +226,3 @@ def _payloads_to(slack: SlackHandler | None) -> SlackHandler:
 
 async def _whatever_is_expected(_: web.Request) -> None:
     """Do nothing about the header Expect: it is about a body, which nobody reads here."""
-
-
-def _edge(metrics: Metrics) -> Middleware:
-    @web.middleware
-    async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
-        now_s = asyncio.get_running_loop().time
-        began_s = now_s()
-        try:
-            response = await handler(request)
-        except Exception as problem:  # noqa: BLE001  nothing but an answer leaves the server
-            response = answer_to(problem)
-        _make_safe(response)
-        resource = request.match_info.route.resource
-        route = resource.canonical if resource is not None else "none"
-        metrics.count("jit_http_requests_total", route=route, status=str(response.status))
-        if route not in _TOLD_ELSEWHERE or response.status >= _REFUSED:
-            took_ms = round((now_s() - began_s) * 1000, 1)
-            log.info("http.request", route=route, status=response.status, ms=took_ms)
-        return response
-
-    return edge
-
-
-def _make_safe(response: web.StreamResponse) -> None:
-    kept = hdrs.CACHE_CONTROL in response.headers
-    response.headers.update(_SAFE if kept else _SAFE_NOT_KEPT)

@@ -153,16 +153,21 @@ async def test_a_malformed_request_is_told_without_its_content(written: io.Strin
 async def test_each_request_has_one_line_that_says_how_it_went(written: io.StringIO) -> None:
     house = house_in_memory()
     async with served(make_app(house.parts())) as api:
-        await ask(api, "x")
+        await ask(api, "x")  # asked for every call to an API: metrics count these
+        await revoke(api, "x")
         await ask(api, "")
+        for path in ("/forward-auth?scope=a", "/forward-auth", "/forward-auth/a?scope=a"):
+            async with api.get(path) as reply:
+                assert reply.status in (401, 403)
         async with api.get(f"/{CANARY}"), api.get("/readyz"), api.post("/slack/events"):
             pass
         house.problems = ["something is wrong"]
         async with api.get("/readyz"):
             pass
-    lines = [json.loads(line) for line in written.getvalue().splitlines()]
+    told = [json.loads(line) for line in written.getvalue().splitlines()]
+    lines = [line for line in told if line["event"] != "forward_auth.misasked"]
     assert [(line["level"], line["route"], line["status"]) for line in lines] == [
-        ("info", "/oauth/introspect", 200),
+        ("info", "/oauth/revoke", 200),
         ("info", "/oauth/introspect", 400),
         ("info", "none", 404),
         ("info", "/slack/events", 404),
