@@ -12,6 +12,7 @@ from bot.core.identity import Actor, GrantId, RequestId, grant_id
 from bot.core.scopes import Prolonging
 from bot.core.states import (
     SCRUB_AFTER,
+    SUM_AFTER,
     TIMERS,
     WORKING,
     GrantState,
@@ -172,8 +173,10 @@ def evolve_grant(grant: Grant | None, event: e.Event) -> Grant:
 
 def grant_timers(grant: Grant) -> dict[Timer, datetime]:
     """Return when the clock must act on `grant` next, by timer."""
-    if not grant.works:
+    if not grant.tokens:
         return {}
+    if grant.close is not None:
+        return {Timer.SUM: grant.close.at + SUM_AFTER}
     token = grant.token
     due = {
         Timer.WARN: token.expires_at - warn_lead(token.expires_at - token.issued_at),

@@ -15,6 +15,7 @@ from bot.core.identity import BOT, Actor
 from bot.core.moves import (
     Deliver,
     End,
+    EndUnused,
     EndWithTicket,
     Extend,
     GrantMove,
@@ -24,6 +25,9 @@ from bot.core.moves import (
     ReviewMove,
     Revoke,
     Scrub,
+    SumUp,
+    TellMisuse,
+    UseMove,
     Warn,
 )
 from bot.core.pending import closed_by, granting, is_settled, settling, still_open
@@ -34,7 +38,7 @@ from bot.core.states import GrantState
 from bot.core.texts import reason_of
 
 # Moves on a grant that also make sense at its end.
-_CLOSING: Final = (End, EndWithTicket, Revoke, Scrub)
+_CLOSING: Final = (End, EndWithTicket, EndUnused, Revoke, Scrub)
 
 
 def opened(
@@ -76,6 +80,8 @@ def decide(request: Request, move: Move, *, by: Actor, case: Circumstances) -> t
         if is_reviewed(request.review, move, by):
             return ()
         still_reviewable(request, move, case.now)
+    elif isinstance(move, UseMove):
+        _began(request, move)
     else:
         if _is_done(request.grant, move, by):
             return ()
@@ -93,6 +99,8 @@ def _facts(request: Request, move: Move, *, by: Actor, case: Circumstances) -> t
         return settling(request, move, by=by, case=case)
     if isinstance(move, ReviewMove):
         return reviewing(request, move, by=by, case=case)
+    if isinstance(move, UseMove):
+        return (_note(request, move, by=by, case=case),)
     return (_fact(request, move, by=by, case=case),)
 
 
@@ -103,7 +111,7 @@ def _is_done(grant: Grant | None, move: GrantMove, by: Actor) -> bool:
     match move:
         case End():
             return grant.state is GrantState.EXPIRED
-        case Revoke() | EndWithTicket():
+        case Revoke() | EndWithTicket() | EndUnused():
             return grant.state is GrantState.REVOKED and closed_by(grant.close, by)
         case Warn():
             return grant.state is GrantState.EXPIRING
@@ -133,6 +141,36 @@ def _still_possible(request: Request, move: GrantMove, now: datetime) -> None:
         raise TooLate("this grant has reached its end")
 
 
+def _began(request: Request, move: UseMove) -> None:
+    """Refuse what is told of a grant that there never was, or is not over yet.
+
+    Raises:
+        WrongState: See `decide`.
+    """
+    grant = _grant_of(request)
+    if not grant.tokens:
+        raise WrongState("this grant never began")
+    if isinstance(move, SumUp) and grant.works:
+        raise WrongState("this grant is not over yet")
+
+
+def _note(
+    request: Request, move: UseMove, *, by: Actor, case: Circumstances
+) -> e.Misused | e.UsageSummed:
+    common: e.Common = {"request": request.id, "at": case.now, "by": by}
+    match move:
+        case TellMisuse(what):
+            return e.Misused(**common, what=what)
+        case SumUp(usage):
+            return e.UsageSummed(
+                **common,
+                bundle=request.asked.bundle,
+                resource=request.asked.resource,
+                begun=_grant_of(request).started_at,
+                usage=usage,
+            )
+
+
 def _fact(request: Request, move: GrantMove, *, by: Actor, case: Circumstances) -> e.Event:
     common: e.Common = {"request": request.id, "at": case.now, "by": by}
     match move:
@@ -148,7 +186,7 @@ def _fact(request: Request, move: GrantMove, *, by: Actor, case: Circumstances) 
             return _extends(request, move, common, case)
         case End():
             return e.Ended(**common)
-        case EndWithTicket(why):
+        case EndWithTicket(why) | EndUnused(why):
             return e.Revoked(**common, reason=why)
         case Revoke(reason):
             return e.Revoked(**common, reason=reason_of(reason))

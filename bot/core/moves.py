@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import TypeAlias
 
 from bot.core.events import Requested
+from bot.core.usage import Misdeed, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,27 @@ class EndWithTicket:
 
 
 @dataclass(frozen=True, slots=True)
+class EndUnused:
+    """It was not used for so long that it ends; `why` says so."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class TellMisuse:
+    """Tell of misuse."""
+
+    what: Misdeed
+
+
+@dataclass(frozen=True, slots=True)
+class SumUp:
+    """Tell what a grant was used for that is over."""
+
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
 class SignOff:
     """Find that the glass was broken for good reason."""
 
@@ -152,7 +174,11 @@ PendingMove: TypeAlias = (
     Approve | Narrow | Question | Answer | Deny | Cancel | Lapse | Remind | Escalate
 )
 # On a grant.
-GrantMove: TypeAlias = Deliver | Scrub | Reveal | Warn | Extend | End | Revoke | EndWithTicket
+GrantMove: TypeAlias = (
+    Deliver | Scrub | Reveal | Warn | Extend | End | Revoke | EndWithTicket | EndUnused
+)
+# About the use of a grant: notes, which are taken in any state.
+UseMove: TypeAlias = TellMisuse | SumUp
 # On the review of a break-glass grant.
 ReviewMove: TypeAlias = SignOff | RaiseConcern | RemindReview | MarkOverdue
-Move: TypeAlias = PendingMove | GrantMove | ReviewMove
+Move: TypeAlias = PendingMove | GrantMove | UseMove | ReviewMove

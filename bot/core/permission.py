@@ -14,6 +14,7 @@ from bot.core.moves import (
     Deliver,
     Deny,
     End,
+    EndUnused,
     EndWithTicket,
     Escalate,
     Extend,
@@ -29,6 +30,8 @@ from bot.core.moves import (
     Revoke,
     Scrub,
     SignOff,
+    SumUp,
+    TellMisuse,
     Warn,
 )
 from bot.core.places import open_places
@@ -136,6 +139,9 @@ MAY: Final[Mapping[type[Move], tuple[tuple[Guard, str], ...]]] = {
     Extend: (_ONLY_BOT,),
     End: (_ONLY_BOT,),
     EndWithTicket: (_ONLY_BOT,),
+    EndUnused: (_ONLY_BOT,),
+    TellMisuse: (_ONLY_BOT,),
+    SumUp: (_ONLY_BOT,),
     Revoke: ((_may_end, "only the requester, an approver or the bundle's owner can end this"),),
     SignOff: _REVIEWING,
     RaiseConcern: _REVIEWING,

@@ -144,6 +144,7 @@ class Bundle:
         reason_min: Characters that a reason must have.
         channel: "#name" or id of the channel that its cards go to.
         glass: What is broken in an emergency; None where nothing can be.
+        idle_end: A grant that was not used for so long ends; None for no such end.
     """
 
     name: str
@@ -165,6 +166,7 @@ class Bundle:
     prolonging: Prolonging = field(default_factory=Prolonging)
     delivery: Delivery = Delivery.MESSAGE
     glass: Glass | None = None
+    idle_end: timedelta | None = None
 
     @property
     def scope_names(self) -> tuple[str, ...]:

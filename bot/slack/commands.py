@@ -4,6 +4,7 @@
     /jit request [BUNDLE [DURATION] [--ticket T] reason…]
     /jit why BUNDLE [DURATION] [--ticket T] [reason…]
     /jit break-glass BUNDLE [DURATION] [--ticket T] [reason…]
+    /jit usage BUNDLE
     /jit bundles | list | status [ID] | cancel ID | revoke ID [reason…]
 
 Phones turn -- into a dash and quotes into curly ones; both are understood.
@@ -76,6 +77,13 @@ class Why:
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """What were the last grants of this bundle used for?"""
+
+    bundle: str
+
+
+@dataclass(frozen=True, slots=True)
 class BreakGlass:
     """Take it at once; a form says what that means, and asks for the rest of the wish."""
 
@@ -95,7 +103,7 @@ class Unknown:
 
 
 Command: TypeAlias = (
-    Help | Bundles | List | Status | Cancel | Revoke | Ask | Why | BreakGlass | Unknown
+    Help | Bundles | List | Status | Cancel | Revoke | Ask | Why | Usage | BreakGlass | Unknown
 )
 
 _VERBS: Final = (
@@ -103,6 +111,7 @@ _VERBS: Final = (
     "request",
     "why",
     "break-glass",
+    "usage",
     "bundles",
     "status",
     "list",
@@ -134,10 +143,8 @@ def read_command(text: str) -> Command:
             return Help()
         case "request":
             return Ask(_wish(rest))
-        case "why" if rest:
-            return Why(_wish(rest))
-        case "break-glass" if rest:
-            return BreakGlass(_wish(rest))
+        case "why" | "break-glass" | "usage" if rest:
+            return _about_bundle(verb.lower(), rest)
         case "bundles":
             return Bundles()
         case "list":
@@ -151,11 +158,17 @@ def read_command(text: str) -> Command:
             return Revoke(read_id(_bare(id_)), tidy(_bare(reason), REASON_TEXT))
         case "cancel" | "revoke":
             return Unknown(tidy(typed, NAME_TEXT), f"{verb.lower()} ID")
-        case "why" | "break-glass":
+        case "why" | "break-glass" | "usage":
             return Unknown(tidy(typed, NAME_TEXT), f"{verb.lower()} BUNDLE")
         case _:
             near = get_close_matches(verb.lower(), _VERBS, n=1)
             return Unknown(tidy(typed, NAME_TEXT), near[0] if near else "")
+
+
+def _about_bundle(verb: str, rest: str) -> Why | BreakGlass | Usage:
+    if verb == "usage":
+        return Usage(tidy(_bare(rest), NAME_TEXT))
+    return Why(_wish(rest)) if verb == "why" else BreakGlass(_wish(rest))
 
 
 def is_complete(wish: Wish, policy: Policy) -> bool:

@@ -10,7 +10,7 @@ from bot.core.policy import Escalation
 from bot.core.request import Request
 from bot.core.scopes import Delivery
 from bot.core.states import SCRUB_AFTER
-from bot.slack import glass, words
+from bot.slack import glass, use, words
 from bot.slack.mrkdwn import (
     Rendered,
     code,
@@ -45,7 +45,9 @@ _TRIED: Final[Mapping[str, str]] = {
 
 
 def thread_line(event: e.Event, request: Request, found: Found = NOTHING_FOUND) -> Rendered | None:
-    """Return the line that tells `event`; None for Granted, which Started always follows at once.
+    """Return the line that tells `event`; None where it has none.
+
+    Started always follows Granted at once, and misuse has a message that is kept up to date.
 
     Args:
         request: As it stands now, which may be later than the event.
@@ -58,7 +60,8 @@ def thread_line(event: e.Event, request: Request, found: Found = NOTHING_FOUND) 
     inline = quoted(said, limit=_SAID_INLINE)
     sentence = words.bare(text) + (f": {inline}" if inline else "")
     called = _called(event, request, found)
-    below = glass.besides(event, request) + (f"\n👉 {called}" if called else "")
+    details = use.sum_details(event) if isinstance(event, e.UsageSummed) else ""
+    below = details + glass.besides(event, request) + (f"\n👉 {called}" if called else "")
     whole = text + quotation(said, limit=_SAID) + below
     return Rendered(sentence, [section(whole)])
 
@@ -181,13 +184,17 @@ def _of_grant(
     | e.Extended
     | e.Ended
     | e.Revoked
-    | e.Revealed,
+    | e.Revealed
+    | e.Misused
+    | e.UsageSummed,
     request: Request,
 ) -> tuple[str, str] | None:
     who, owner = mention(event.by), mention(request.requester)
     match event:
-        case e.Granted():
+        case e.Granted() | e.Misused():
             return None
+        case e.UsageSummed():
+            return use.sum_line(event), ""
         case e.Started(token=token):
             return f"🔑 The access works until {moment(token.expires_at)}", ""
         case e.Delivered():

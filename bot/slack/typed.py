@@ -21,7 +21,9 @@ from bot.slack.glass_forms import glass_form
 from bot.slack.mrkdwn import Rendered
 from bot.slack.payloads import Typed
 from bot.slack.problems import answer_to
+from bot.slack.use import report_text
 from bot.usecases.emergencies import Emergencies
+from bot.usecases.reports import Reports
 from bot.usecases.requests import Requests
 from bot.usecases.wishes import Wish
 
@@ -29,8 +31,11 @@ from bot.usecases.wishes import Wish
 class Commands:
     """Answers commands."""
 
-    def __init__(self, requests: Requests, emergencies: Emergencies, *, api: SlackApi) -> None:
+    def __init__(
+        self, requests: Requests, emergencies: Emergencies, reports: Reports, *, api: SlackApi
+    ) -> None:
         self._requests = requests
+        self._reports = reports
         self._emergencies = emergencies
         self._api = api
 
@@ -63,6 +68,8 @@ class Commands:
                 prospect = await self._emergencies.prospect(wish.bundle, by=typed.by)
                 await self._api.open_view(typed.trigger, glass_form(prospect, wish))
                 return None
+            case c.Usage(bundle=bundle):
+                return report_text(await self._reports.of(bundle))
             case c.Ask(wish=wish):
                 return await self._ask(wish, typed)
             case _:

@@ -1,6 +1,7 @@
 """The recorder: takes down in memory what enforcement points saw, and writes it in batches."""
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from itertools import islice
@@ -11,7 +12,7 @@ import structlog
 from bot.core.errors import Unavailable
 from bot.core.identity import RequestId
 from bot.core.usage import Seen, Tally
-from bot.usecases.ports import Clock, Metrics
+from bot.usecases.ports import MISUSE, Clock, JobId, Jobs, Metrics
 from bot.usecases.use import Batch, Beat, Use, UseBook, UseOutcome
 
 log = structlog.get_logger()
@@ -21,6 +22,11 @@ HELD_AT_MOST: Final = 20_000
 BEATS_HELD_AT_MOST: Final = 1_000
 # A script blocks the server; adding so many tallies takes it about 2 ms.
 TALLIES_AT_ONCE: Final = 500
+
+# The name of what one call needed, in characters; one scope always fits.
+NAME_AT_MOST: Final = 400
+# Pairs of grant and address that this process has seen.
+ADDRESSES_KNOWN: Final = 10_000
 
 FLUSH_EVERY_S: Final = 1.0
 # Misuse is written sooner, but not again and again.
@@ -36,8 +42,11 @@ class Recorder:
         instance: Different for each process that ever runs, so that batches are told apart.
     """
 
-    def __init__(self, book: UseBook, *, instance: str, clock: Clock, metrics: Metrics) -> None:
+    def __init__(
+        self, book: UseBook, jobs: Jobs, *, instance: str, clock: Clock, metrics: Metrics
+    ) -> None:
         self._book = book
+        self._jobs = jobs
         self._instance = instance
         self._clock = clock
         self._metrics = metrics
@@ -45,6 +54,8 @@ class Recorder:
         self._beats: dict[tuple[str, str], datetime] = {}
         self._sending: Batch | None = None
         self._sent = 0
+        self._from: OrderedDict[tuple[RequestId, str], None] = OrderedDict()
+        self._to_look_at: set[RequestId] = set()
         self.urgent = asyncio.Event()
 
     def note(self, use: Use) -> None:
@@ -59,8 +70,19 @@ class Recorder:
         for key in keys:
             count, first, last = self._tallies.get(key, (0, use.at, use.at))
             self._tallies[key] = count + use.count, min(first, use.at), max(last, use.at)
-        if use.outcome is not UseOutcome.ALLOWED:
+        if use.outcome is not UseOutcome.ALLOWED or self._is_from_elsewhere(use):
+            self._to_look_at.add(use.request)
             self.urgent.set()
+
+    def _is_from_elsewhere(self, use: Use) -> bool:
+        """Return whether this process has not seen the grant used from there lately."""
+        pair = (use.request, use.address)
+        if not use.address or pair in self._from:
+            return False
+        self._from[pair] = None
+        if len(self._from) > ADDRESSES_KNOWN:
+            self._from.popitem(last=False)
+        return True
 
     def alive(self, resource: str, *, point: str) -> None:
         """See `UseLog.alive`."""
@@ -74,7 +96,9 @@ class Recorder:
         self._beats[key] = max(at, self._beats.get(key, at))
 
     async def flush(self) -> None:
-        """Write all that is held; what cannot be written is held on to.
+        """Write all that is held, and have grants looked at that may be misused.
+
+        What cannot be written is held on to.
 
         Raises:
             Unavailable: The store did not answer.
@@ -83,6 +107,10 @@ class Recorder:
             self._sending = batch  # the very same is sent again if it is not known to be stored
             await self._book.add(batch)
             self._sending = None
+        while self._to_look_at:
+            id_ = next(iter(self._to_look_at))
+            await self._jobs.owe(JobId(MISUSE, id_), payload=f"{self._instance}.{self._sent}")
+            self._to_look_at.discard(id_)
 
     def _next(self) -> Batch | None:
         """Return what is to be written next, which is held no more; None if there is nothing."""
@@ -100,11 +128,21 @@ class Recorder:
 
 
 def _keys(use: Use) -> Iterator[_Key]:
-    for scope in use.scopes or ("",):
-        yield use.request, Seen(use.outcome), scope
+    if use.outcome is UseOutcome.ALLOWED:
+        for scope in use.scopes or ("",):
+            yield use.request, Seen.ALLOWED, scope
+    else:
+        yield use.request, Seen(use.outcome), _at_once(use.scopes)
     yield use.request, Seen.POINT, use.point
     if use.address:
         yield use.request, Seen.ADDRESS, use.address
+
+
+def _at_once(scopes: tuple[str, ...]) -> str:
+    """Return the scopes that one call needed, as one name."""
+    while len(name := " ".join(scopes)) > NAME_AT_MOST:
+        scopes = scopes[:-1]
+    return name
 
 
 def _by_request(

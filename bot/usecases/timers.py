@@ -27,6 +27,7 @@ from bot.usecases.desk import Check, Desk
 from bot.usecases.gate import Gate
 from bot.usecases.ports import CommitId, Job
 from bot.usecases.tickets import TicketDesk
+from bot.usecases.usage import Usages
 
 log = structlog.get_logger()
 
@@ -39,11 +40,18 @@ class Timers:
     """
 
     def __init__(
-        self, desk: Desk, gate: Gate, *, policy: Callable[[], Policy], tickets: TicketDesk
+        self,
+        desk: Desk,
+        gate: Gate,
+        *,
+        policy: Callable[[], Policy],
+        tickets: TicketDesk,
+        usages: Usages,
     ) -> None:
         self._desk = desk
         self._gate = gate
         self._tickets = tickets
+        self._usages = usages
         self._policy = policy
 
     async def __call__(self, job: Job) -> None:
@@ -90,6 +98,10 @@ class Timers:
                 return Scrub(grant.token.jti if grant is not None else "")
             case Timer.WATCH:
                 return await self._tickets.watch(await self._desk.load(id_))
+            case Timer.IDLE:
+                return await self._usages.idle(await self._desk.load(id_))
+            case Timer.SUM:
+                return await self._usages.summed(await self._desk.load(id_))
             case _:
                 assert_never(timer)
 

@@ -16,6 +16,7 @@ from bot.core.request import Request, evolve, replay, shown_digest
 from bot.core.scopes import Delivery, Risk, ScopeText, Tracker
 from bot.core.states import GrantState
 from bot.core.tickets import SeenTicket
+from bot.core.usage import usage_of
 from bot.slack.answers import list_text, status_text
 from bot.slack.approver_forms import (
     answer_form,
@@ -108,7 +109,11 @@ def test_slack_takes_every_modal_of_every_history(first, script):
         for number in range(len(snapshot.questions)):
             view_must_fit(answer_form(snapshot, number))
         behind = Background(
-            request=snapshot, groups=("leads",), people=("UBEN",), earlier=[snapshot] * 5
+            request=snapshot,
+            groups=("leads",),
+            people=("UBEN",),
+            earlier=[snapshot] * 5,
+            used=[usage_of([text.scope for text in first.scopes], (), watched=True)] * 5,
         )
         view_must_fit(background_view(behind))
 
@@ -163,7 +168,7 @@ def test_every_event_has_a_line_but_granted_which_started_tells(first, script):
     played = play(first, script)
     for event in played.events:
         line = thread_line(event, played.request)
-        assert (line is None) == isinstance(event, e.Granted)
+        assert (line is None) == isinstance(event, e.Granted | e.Misused)
         if line is not None:
             assert len(line.text) <= LINE_TEXT
             assert len(line.blocks) == 1

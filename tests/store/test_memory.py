@@ -45,7 +45,7 @@ def world() -> World:
         receipts=MemoryReceipts(store),
         tokens=MemoryTokenIndex(store),
         once=MemoryOnce(store),
-        use=MemoryUseBook(clock.now),
+        use=MemoryUseBook(store),
         now=clock.now,
         wait=clock.wait,
     )

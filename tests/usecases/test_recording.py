@@ -8,6 +8,7 @@ import pytest
 
 from bot.core.errors import OutcomeUnknown
 from bot.core.usage import Life, Seen
+from bot.store.memory import MemoryJobs, MemoryStore
 from bot.store.memory_use import MemoryUseBook
 from bot.telemetry import MemoryMetrics
 from bot.usecases import recording
@@ -38,7 +39,7 @@ class Book(MemoryUseBook):
     """A book that can be away, before or after it has written."""
 
     def __init__(self) -> None:
-        super().__init__(lambda: T0)
+        super().__init__(MemoryStore(lambda: T0))
         self.batches = []
         self.lost = 0
         self.added = asyncio.Event()
@@ -54,7 +55,8 @@ class Book(MemoryUseBook):
 
 def made(book, metrics=None):
     clock = ManualClock()
-    return Recorder(book, instance="i", clock=clock, metrics=metrics or MemoryMetrics())
+    jobs = MemoryJobs(MemoryStore(clock.now))
+    return Recorder(book, jobs, instance="i", clock=clock, metrics=metrics or MemoryMetrics())
 
 
 async def counts(book):
