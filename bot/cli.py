@@ -21,6 +21,7 @@ from bot.keys_cli import keys
 from bot.log_cli import log_group
 from bot.policy_cli import policy
 from bot.replay_cli import replay
+from bot.report_cli import report_group
 from bot.request_cli import request_group
 from bot.service import Role, serve_forever
 from bot.telemetry import configure_logging
@@ -80,7 +81,7 @@ def demo(*, script: bool, port: int) -> None:
 
 policy.add_command(replay)
 policy.add_command(apply)
-for group in (policy, keys, clients, log_group, request_group):
+for group in (policy, keys, clients, log_group, request_group, report_group):
     main.add_command(group)
 
 

@@ -250,6 +250,8 @@ async def _serving(
             ready=health.report,
             render_metrics=health.metrics,
             metrics=on.metrics,
+            intake=parts.intake,
+            clock=on.clock,
         )
     )
     runner = make_runner(app)

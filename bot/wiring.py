@@ -48,6 +48,7 @@ from bot.usecases.emergencies import Emergencies
 from bot.usecases.facts import FactFinder
 from bot.usecases.forbidden import Forbidden
 from bot.usecases.gate import Gate
+from bot.usecases.intake import Intake
 from bot.usecases.misuse import Misuses
 from bot.usecases.ports import MISUSE, SHOW, OnCall, Queue, Tickets
 from bot.usecases.recording import Recorder, Recording
@@ -234,6 +235,7 @@ class Parts:
     admins: AdminChannel
     forbidden: Forbidden
     recording: Recording
+    intake: Intake
 
 
 def build(on: Ground, home: Home) -> Parts:
@@ -323,6 +325,7 @@ def build(on: Ground, home: Home) -> Parts:
             policy=policy,
         ),
         recording=Recording(recorder, look=suspects.look),
+        intake=Intake(store.ledger, store.use, store.jobs, clock),
     )
 
 

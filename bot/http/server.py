@@ -22,7 +22,9 @@ from bot.http.forms import read_body
 from bot.http.health import Health, Report
 from bot.http.metadata import Metadata
 from bot.http.oauth import OAuth
-from bot.usecases.ports import Metrics
+from bot.http.usage import Usage
+from bot.usecases.intake import Intake
+from bot.usecases.ports import Clock, Metrics
 from bot.usecases.tokens import Tokens
 
 log = structlog.get_logger()
@@ -62,6 +64,7 @@ class HttpParts:
         slack: Answers Slack's payloads; None when they come over Socket Mode only.
         ready: Returns what is wrong.
         render_metrics: Measures what must be measured first; returns page and content type.
+        intake: Takes down what enforcement points report.
     """
 
     tokens: Tokens
@@ -73,6 +76,8 @@ class HttpParts:
     ready: Callable[[], Awaitable[Report]]
     render_metrics: Callable[[], Awaitable[tuple[bytes, str]]]
     metrics: Metrics
+    intake: Intake
+    clock: Clock
 
 
 # From here on a status is an error.
@@ -83,6 +88,7 @@ def make_app(parts: HttpParts) -> web.Application:
     """Return the application."""
     oauth = OAuth(parts.tokens, clients=parts.clients, jwks=parts.jwks, metrics=parts.metrics)
     metadata = Metadata(parts.issuer, resources=parts.resources)
+    usage = Usage(parts.intake, clients=parts.clients, clock=parts.clock)
     health = Health(ready=parts.ready, render_metrics=parts.render_metrics)
     app = web.Application(middlewares=[_edge(parts.metrics)], client_max_size=SLACK_BODY_AT_MOST)
     app.add_routes(
@@ -91,6 +97,7 @@ def make_app(parts: HttpParts) -> web.Application:
             web.get("/.well-known/jwks.json", oauth.keys),
             web.post("/oauth/introspect", oauth.introspect),
             web.post("/oauth/revoke", oauth.revoke),
+            web.post("/v1/usage", usage.report),
             web.post("/slack/events", _payloads_to(parts.slack)),
             web.get("/healthz", health.alive),
             web.get("/readyz", health.ready),

@@ -193,6 +193,7 @@ def _bundle(
         prolonging=_prolonging(model.extend),
         delivery=model.delivery or _delivery(model.risk),
         glass=_glass(model.break_glass),
+        idle_end=model.idle_end,
     )
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from itertools import islice
 from typing import Final, TypeAlias
@@ -33,6 +33,25 @@ FLUSH_EVERY_S: Final = 1.0
 PAUSE_S: Final = 0.1
 
 _Key: TypeAlias = tuple[RequestId, Seen, str]
+# How often, and when for the first and the last time.
+_Counts: TypeAlias = dict[_Key, tuple[int, datetime, datetime]]
+
+
+class Addresses:
+    """Remembers, for a while, from where each grant was used: a second address is looked into."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[tuple[RequestId, str], None] = OrderedDict()
+
+    def is_new(self, use: Use) -> bool:
+        """Return whether this process has not seen the grant used from there lately."""
+        pair = (use.request, use.address)
+        if not use.address or pair in self._known:
+            return False
+        self._known[pair] = None
+        if len(self._known) > ADDRESSES_KNOWN:
+            self._known.popitem(last=False)
+        return True
 
 
 class Recorder:
@@ -50,11 +69,11 @@ class Recorder:
         self._instance = instance
         self._clock = clock
         self._metrics = metrics
-        self._tallies: dict[_Key, tuple[int, datetime, datetime]] = {}
+        self._tallies: _Counts = {}
         self._beats: dict[tuple[str, str], datetime] = {}
         self._sending: Batch | None = None
         self._sent = 0
-        self._from: OrderedDict[tuple[RequestId, str], None] = OrderedDict()
+        self._addresses = Addresses()
         self._to_look_at: set[RequestId] = set()
         self.urgent = asyncio.Event()
 
@@ -67,22 +86,10 @@ class Recorder:
         if len(self._tallies) + new > HELD_AT_MOST:
             self._metrics.count("jit_use_dropped_total")
             return
-        for key in keys:
-            count, first, last = self._tallies.get(key, (0, use.at, use.at))
-            self._tallies[key] = count + use.count, min(first, use.at), max(last, use.at)
-        if use.outcome is not UseOutcome.ALLOWED or self._is_from_elsewhere(use):
+        _add(self._tallies, use)
+        if self._addresses.is_new(use) or use.outcome is not UseOutcome.ALLOWED:
             self._to_look_at.add(use.request)
             self.urgent.set()
-
-    def _is_from_elsewhere(self, use: Use) -> bool:
-        """Return whether this process has not seen the grant used from there lately."""
-        pair = (use.request, use.address)
-        if not use.address or pair in self._from:
-            return False
-        self._from[pair] = None
-        if len(self._from) > ADDRESSES_KNOWN:
-            self._from.popitem(last=False)
-        return True
 
     def alive(self, resource: str, *, point: str) -> None:
         """See `UseLog.alive`."""
@@ -145,9 +152,21 @@ def _at_once(scopes: tuple[str, ...]) -> str:
     return name
 
 
-def _by_request(
-    taken: Mapping[_Key, tuple[int, datetime, datetime]],
-) -> dict[RequestId, list[Tally]]:
+def _add(counts: _Counts, use: Use) -> None:
+    for key in _keys(use):
+        count, first, last = counts.get(key, (0, use.at, use.at))
+        counts[key] = count + use.count, min(first, use.at), max(last, use.at)
+
+
+def tallied(uses: Iterable[Use]) -> dict[RequestId, list[Tally]]:
+    """Return what is to be written of `uses`."""
+    counts: _Counts = {}
+    for use in uses:
+        _add(counts, use)
+    return _by_request(counts)
+
+
+def _by_request(taken: _Counts) -> dict[RequestId, list[Tally]]:
     found: dict[RequestId, list[Tally]] = {}
     for (id_, seen, name), (count, first, last) in taken.items():
         tally = Tally(seen=seen, name=name, count=count, first=first, last=last)

@@ -23,17 +23,20 @@ from bot.http.health import Report
 from bot.http.server import HttpParts, make_runner
 from bot.keyring import Keyring
 from bot.store.memory import (
+    MemoryJobs,
     MemoryLedger,
     MemoryListings,
     MemoryOnce,
     MemoryStore,
     MemoryTokenIndex,
 )
+from bot.store.memory_use import MemoryUseBook
 from bot.store.redis import RedisStore
 from bot.telemetry import MemoryMetrics
 from bot.usecases.commits import Step, commit_of
 from bot.usecases.desk import Desk, Stores
 from bot.usecases.gate import Gate
+from bot.usecases.intake import Intake
 from bot.usecases.ports import CommitId
 from bot.usecases.recording import MemoryUseLog
 from bot.usecases.requests import Requests
@@ -93,6 +96,8 @@ class House:
     listings: Any
     once: Any
     tokens: Any
+    jobs: Any
+    book: Any
     clock: Any
     ring: Keyring = field(default_factory=lambda: Keyring.of(key(1)))
     metrics: MemoryMetrics = field(default_factory=MemoryMetrics)
@@ -169,6 +174,8 @@ class House:
             ready=ready,
             render_metrics=render,
             metrics=self.metrics,
+            intake=Intake(self.ledger, self.book, self.jobs, self.clock),
+            clock=self.clock,
         )
 
 
@@ -187,6 +194,8 @@ def house_on(redis: Redis) -> House:
         listings=store.listings,
         once=store.once,
         tokens=store.tokens,
+        jobs=store.jobs,
+        book=store.use,
         clock=RealClock(),
     )
 
@@ -199,6 +208,8 @@ def house_in_memory() -> House:
         listings=MemoryListings(store),
         once=MemoryOnce(store),
         tokens=MemoryTokenIndex(store),
+        jobs=MemoryJobs(store),
+        book=MemoryUseBook(store),
         clock=clock,
     )
 
