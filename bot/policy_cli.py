@@ -322,6 +322,7 @@ def _known(kind: str, name: str, known: Any) -> None:
 
 def _rule_ids(found: Policy) -> frozenset[str]:
     rules = {rule.id for rules in found.rules_of.values() for rule in rules}
-    return frozenset(rules).union(
+    audited = {each.one.id for ones in found.audited_of.values() for each in ones}
+    return frozenset(rules | audited).union(
         rail.id for rails in found.guardrails_of.values() for rail in rails
     )

@@ -8,6 +8,7 @@ from bot.core.decision import Allow, Decision, Facts, NeedApproval
 from bot.core.durations import spell
 from bot.core.emergency import RULE
 from bot.core.explaining import Explanation, Fate, Tried
+from bot.core.known import OptionalStage
 from bot.core.policy import Group, Stage
 from bot.core.scopes import Glass
 from bot.policy_files import Problem, Trial
@@ -21,6 +22,8 @@ _MARK: Final[Mapping[Fate, str]] = {
     Fate.FAILS: "!",
     Fate.IS_NOT_ABOUT_IT: "-",
     Fate.IS_NOT_REACHED: " ",
+    Fate.WOULD_HAVE: "~",
+    Fate.WOULD_NOT: "~",
 }
 
 
@@ -42,10 +45,18 @@ def explanation_lines(found: Explanation, facts: Facts) -> Iterator[str]:
         yield f"  chain {decision.chain.name}, within {spell(decision.chain.expire_after)}"
         for number, stage in enumerate(decision.chain.stages, start=1):
             yield f"  {number}. {stage.name}: {stage.quorum} of {_people(stage, ask.by.id)}"
+        yield from map(_optional_line, decision.optional)
     for tried in found.tried:
         yield from _tried_lines(tried)
     if ask.bundle.glass is not None:
         yield _glass_line(ask.bundle.glass)
+
+
+def _optional_line(stage: OptionalStage) -> str:
+    if not stage.is_asked:
+        return f"  stage {stage.name} is skipped: {stage.why}"
+    why = f" all the same: {stage.why}" if stage.why else ", as its conditions hold"
+    return f"  stage {stage.name} is asked{why}"
 
 
 def _glass_line(glass: Glass) -> str:
@@ -113,6 +124,11 @@ def explanation_json(found: Explanation, facts: Facts) -> Mapping[str, Any]:
             }
             for stage in (chain.stages if chain is not None else ())
         ],
+        "optional_stages": [
+            {"name": stage.name, "asked": stage.is_asked, "why": stage.why}
+            for stage in (decision.optional if isinstance(decision, NeedApproval) else ())
+        ],
+        "audit_mode": [shadow.words for shadow in decision.shadows],
         "break_glass": _glass_json(found.ask.bundle.glass) if found.ask.bundle.glass else None,
         "tried": [_tried_json(tried) for tried in found.tried],
     }

@@ -94,6 +94,14 @@ def _lines(found: Sequence[Replayed]) -> Iterator[str]:
     )
     for why, count in unknown.most_common():
         yield f"  {count}: {why}"
+    for words, count in _shadows(found).most_common():
+        yield f"  {count}: {words}"
+
+
+def _shadows(found: Sequence[Replayed]) -> Counter[str]:
+    """Return how often which rule or guardrail in audit mode would have done what."""
+    known = [each.now for each in found if each.now is not None]
+    return Counter(shadow.words for now in known for shadow in now.shadows)
 
 
 def _what(each: Replayed) -> str:
@@ -111,6 +119,7 @@ def _told(found: Sequence[Replayed]) -> Mapping[str, Any]:
             **{str(kind): sum(each.shift is kind for each in found) for kind in Shift},
             "unknown": sum(each.shift is None for each in found),
         },
+        "audit_mode": dict(_shadows(found)),
         "requests": [
             {
                 "request": each.asked.request,

@@ -44,6 +44,8 @@ def request_lines(history: Sequence[e.Event]) -> Iterator[str]:
     yield _line("rule", f"{asked.rule or 'none'} of policy {asked.digest}")
     for reason in asked.reasons:
         yield _line("", reason)
+    for shadow in asked.shadows:
+        yield _line("", f"{shadow.words}")
     yield from _facts_lines(asked.known)
     yield from _chain_lines(request)
     for vote in request.votes:
@@ -115,6 +117,11 @@ def _chain_lines(request: Request) -> Iterator[str]:
         )
         for say in _says(asked, stage):
             yield _line("", f"   {say['group']}{say['when']}: {_people(say)}")
+    for optional in asked.optional:
+        did = "asked" if optional.is_asked else "skipped"
+        yield _line(
+            "", f"stage {optional.name} was {did}{f': {optional.why}' if optional.why else ''}"
+        )
     yield _line("", "each of these but who asked could have said no while their stage was open")
 
 
@@ -228,6 +235,11 @@ def request_json(history: Sequence[e.Event]) -> Mapping[str, Any]:
             }
             for stage in request.asked.stages
         ],
+        "optional_stages": [
+            {"stage": each.name, "asked": each.is_asked, "why": each.why}
+            for each in request.asked.optional
+        ],
+        "audit_mode": [shadow.words for shadow in asked.shadows],
         "owner": asked.owner,
         "break_glass": None
         if asked.emergency is None

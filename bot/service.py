@@ -93,8 +93,6 @@ async def running(
         parts = build(on, await _home(on))
         await stack.enter_async_context(_working(parts, role))
         await stack.enter_async_context(_recording(parts))
-        keys = KeyWatch(settings.keys, on.keyring)
-        await stack.enter_async_context(_going(_watch_store(on), keys.run()))
         bolt = make_bolt(
             parts.listeners,
             api=on.api,
@@ -242,6 +240,7 @@ async def _serving(
     app = make_app(
         HttpParts(
             tokens=parts.tokens,
+            revocations=parts.revocations,
             clients=parts.clients,
             jwks=on.keyring.jwks,
             issuer=settings.issuer,

@@ -54,6 +54,7 @@ from bot.usecases.ports import MISUSE, SHOW, OnCall, Queue, Tickets
 from bot.usecases.recording import Recorder, Recording
 from bot.usecases.reports import Reports
 from bot.usecases.requests import Requests
+from bot.usecases.revocations import Revocations
 from bot.usecases.shows import Shows
 from bot.usecases.suspects import Suspects
 from bot.usecases.tasks import Tasks
@@ -229,6 +230,7 @@ class Parts:
     requests: Requests
     workers: tuple[Worker, ...]
     tokens: Tokens
+    revocations: Revocations
     clients: Clients
     listeners: Listeners
     after: Tasks
@@ -308,6 +310,12 @@ def build(on: Ground, home: Home) -> Parts:
         requests=requests,
         workers=(safety, messages, watches),
         tokens=Tokens(store.tokens, on.keyring, clock, requests, log=recorder, suspects=suspects),
+        revocations=Revocations(
+            store.ended,
+            kids=on.keyring.kids,
+            clock=clock,
+            is_whole=lambda: not clock.stopped,
+        ),
         clients=Clients(
             lambda: on.loaded.clients,
             issuer=on.settings.issuer,

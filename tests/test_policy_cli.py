@@ -86,6 +86,13 @@ def test_a_case_that_gets_what_it_does_not_expect_fails_at_its_place(folder):
     assert [bool(case["failures"]) for case in told["cases"]] == [True] + [False] * others
 
 
+def test_a_case_that_expects_more_of_a_group_fails_and_says_what_it_got(folder):
+    change(folder / "tests/shipped.yaml", "at_least: { sre: 1 }", "at_least: { sre: 2 }")
+    found = jit("test", folder)
+    assert found.exit_code == 1
+    assert "expected at_least {'sre': 2}, got {'sre': 1}" in found.output
+
+
 def test_a_rule_that_no_case_reaches_is_named_and_can_be_made_a_failure(folder):
     cases = folder / "tests/shipped.yaml"
     text = cases.read_text()
@@ -111,7 +118,13 @@ def test_without_any_case_the_test_fails(folder):
         ("duration: 15m", "duration: 15", "15 is not a duration"),
         ("auto_today: 30", "break_glass: yes", "must be true or false, not 'yes'"),
         ("outcome: break_glass", "outcome: break-glass", "'break-glass' is not allowed"),
+        ("at_least: { sre: 1 }", "at_least: { srs: 1 }", "there is no group 'srs'"),
         ("review_by: [security]", "review_by: [guards]", "there is no group 'guards'"),
+        (
+            "audit: [shorter-exports]",
+            "audit: [shorter-export]",
+            "there is no rule or guardrail in audit mode 'shorter-export' (did you mean",
+        ),
         (MORNING, "2026-11-23T10:00:00", "is not a time with its zone"),
         (f'as_of: "{MORNING}"', "", "say `as_of`, here or once for the file"),
     ],
@@ -240,3 +253,48 @@ def test_simulate_shows_who_could_break_which_glass():
     assert told["sre"] == {"deploy-production": {"outcome": "break_glass", "rule": "BREAK-GLASS"}}
     assert told["engineers"]["deploy-production"]["outcome"] == "deny"
     assert "break glass" in jit("simulate", "--policies", SHIPPED, "--break-glass").output
+
+
+@pytest.mark.parametrize(
+    ("length", "line", "asked", "why"),
+    [
+        (
+            "20m",
+            "  stage security is skipped: `request.duration > duration('30m')` is not so",
+            False,
+            "`request.duration > duration('30m')` is not so",
+        ),
+        ("40m", "  stage security is asked, as its conditions hold", True, ""),
+    ],
+)
+def test_explain_says_which_optional_stages_are_skipped(length, line, asked, why):
+    words = ("billing-read", "--policies", SHIPPED, "--groups", "engineers", "--at", MORNING)
+    found = jit("explain", *words, "--duration", length)
+    assert line in found.output.splitlines()
+    told = json.loads(jit("explain", *words, "--duration", length, "--json").output)
+    assert told["optional_stages"] == [{"name": "security", "asked": asked, "why": why}]
+    assert len(told["stages"]) == 1 + asked
+
+
+def test_explain_says_what_audit_mode_would_have_done():
+    words = ("customer-export", "--policies", SHIPPED, "--groups", "engineers", "--at", MORNING)
+    words = (*words, "--duration", "20m")
+    found = jit("explain", *words)
+    assert found.output.startswith("U0SOMEBODY")
+    assert "REQUIRE: rule export-by-billing-and-security" in found.output
+    last = found.output.splitlines()[-1]
+    assert last.startswith("  ~ guardrail shorter-exports (policies/rules.yaml:")
+    assert last.endswith(") is in audit mode: it would have denied it, as it allows 15m at most")
+    told = json.loads(jit("explain", *words, "--json").output)
+    assert told["audit_mode"] == [
+        "guardrail shorter-exports (audit) would have denied it, as it allows 15m at most"
+    ]
+
+
+def test_a_case_says_what_is_skipped_and_what_audit_mode_would_have_done(folder):
+    change(folder / "tests/shipped.yaml", "skipped: [security]", "skipped: []")
+    change(folder / "tests/shipped.yaml", "audit: [shorter-exports]", "audit: []")
+    found = jit("test", folder)
+    failed = [line for line in found.output.splitlines() if line.startswith("FAIL")]
+    assert "expected skipped [], got ['security']" in failed[0]
+    assert "expected audit [], got ['shorter-exports']" in failed[1]

@@ -209,3 +209,31 @@ async def test_what_is_broken_is_told_with_a_code_of_its_own(folder, tmp_path):
         found = await jit("policy", "replay", *words)
         assert found.exit_code == 2
         assert why in found.output or "no kind" in found.output
+
+
+async def test_what_audit_mode_would_have_done_is_counted(ids, tmp_path, redis_url):
+    audited = """\
+guardrails:
+  - {id: never, bundles: {name: [logs]}, deny: true, mode: audit}
+  - {id: by-staff, bundles: {}, requesters: [staff], deny: true, mode: audit}
+rules:
+  - {id: tried-out, bundles: {name: [read]}, requesters: [engineers], decision: deny, mode: audit}
+"""
+    other = changed(tmp_path, ("rules:\n", audited))
+    found = await jit("policy", "replay", "--against", other, url=redis_url)
+    # Who was in `staff` was not looked up then, so only those that do not need it are told.
+    assert found.output == "0 looser, 0 stricter, 3 the same, 0 cannot be replayed\n"
+    other = changed(tmp_path, ("rules:\n", audited.replace("[staff]", "[engineers]")))
+    found = await jit("policy", "replay", "--against", other, url=redis_url)
+    assert found.output.splitlines()[1:] == [
+        "  2: guardrail by-staff (audit) would have denied it",
+        "  1: guardrail never (audit) would have denied it",
+        "  1: rule tried-out (audit) would have said deny",
+    ]
+    assert found.exit_code == 0
+    found = await jit("policy", "replay", "--against", other, "--json", url=redis_url)
+    assert json.loads(found.output)["audit_mode"] == {
+        "guardrail by-staff (audit) would have denied it": 2,
+        "guardrail never (audit) would have denied it": 1,
+        "rule tried-out (audit) would have said deny": 1,
+    }

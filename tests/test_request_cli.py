@@ -2,15 +2,18 @@
 
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
 
 from bot.cli import main
+from bot.core.conditions import compile_condition
 from bot.core.identity import grant_id
 from bot.core.moves import Approve, Narrow, RaiseConcern, Revoke, SignOff
+from bot.core.policy import Audited, Guardrail, Selector
 from bot.store.redis_server import PREFIX
-from tests.usecases.bots import ANNA, BEN, CLEO, DAN, EVA, on_redis
+from tests.usecases.bots import ANNA, BEN, CLEO, DAN, EVA, SHELF, a_policy, on_redis
 
 
 async def jit(*words, url):
@@ -158,3 +161,23 @@ async def test_break_glass_that_was_denied_says_so(bot, redis_url):
     assert "none, as it was denied even so" in told
     found = json.loads((await jit("show", request.id, "--json", url=redis_url)).output)
     assert found["break_glass"]["review"] is None
+
+
+async def test_it_tells_which_stages_were_skipped_and_what_audit_mode_would_have_done(
+    bot, redis_url
+):
+    conditions = {1: (compile_condition("request.duration > duration('50m')"),)}
+    bundle, (rule,) = SHELF["staged"]
+    assert rule.chain is not None
+    rule = replace(rule, chain=replace(rule.chain, conditions=conditions))
+    rail = Guardrail(id="rail", bundles=Selector(), deny=True)
+    policy = a_policy({"staged": (bundle, (rule,))})
+    bot.policy = replace(policy, audited_of={"staged": (Audited(rail, 0),)})
+    request = await bot.ask("staged")
+    told = (await jit("show", request.id, url=redis_url)).output
+    assert "guardrail rail (audit) would have denied it" in told
+    why = "`request.duration > duration('50m')` is not so"
+    assert f"stage security was skipped: {why}" in told
+    found = json.loads((await jit("show", request.id, "--json", url=redis_url)).output)
+    assert found["optional_stages"] == [{"stage": "security", "asked": False, "why": why}]
+    assert found["audit_mode"] == ["guardrail rail (audit) would have denied it"]

@@ -7,7 +7,7 @@ a laxer rule. Form, deed and card use the same value.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias
 
@@ -18,11 +18,13 @@ from bot.core.durations import spell
 from bot.core.errors import Invalid
 from bot.core.events import Requested
 from bot.core.identity import Actor
+from bot.core.known import OptionalStage, Shadow
 from bot.core.policy import Chain, Guardrail, Policy, Rule, Verdict, voters_of
 from bot.core.scopes import Bundle, ScopeText, narrowed
+from bot.core.shadows import shadows_of
 from bot.core.texts import reason_of, ticket_of
 from bot.core.tickets import SeenTicket
-from bot.core.weighing import Scene, weigh
+from bot.core.weighing import Scene, asked_stages, weigh, why_barred
 
 # The times in a token are whole seconds (NumericDate, as `bot.core.grant` makes them).
 _SECOND: Final = timedelta(seconds=1)
@@ -51,6 +53,8 @@ class Facts:
             the one that is decided on.
         auto_today: How many of this bundle policy has approved for them by itself in that time.
         ticket: What the tracker said of the ask's ticket, which will do, or is unknown.
+        unseen: Why groups that only audit mode reads could not be read; "" if they were. Then what
+            is in audit mode is not weighed.
     """
 
     now: datetime
@@ -59,6 +63,7 @@ class Facts:
     requests_today: int | None = None
     auto_today: int | None = None
     ticket: SeenTicket | None = None
+    unseen: str = ""
 
     @property
     def unknown_ticket(self) -> str:
@@ -68,21 +73,39 @@ class Facts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allow:
-    """Policy grants it at once."""
+    """Policy grants it at once.
+
+    Attributes:
+        shadows: What rules and guardrails in audit mode would have done.
+    """
 
     rule: str
     reasons: tuple[str, ...]
     digest: str
+    shadows: tuple[Shadow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NeedApproval:
-    """People decide."""
+    """People decide.
+
+    Attributes:
+        chain: Without the stages that are skipped.
+        optional: What came of those that could be.
+        shadows: As for `Allow`.
+    """
 
     rule: str
     reasons: tuple[str, ...]
     digest: str
     chain: Chain
+    optional: tuple[OptionalStage, ...] = ()
+    shadows: tuple[Shadow, ...] = ()
+
+    @property
+    def approvals(self) -> int:
+        """How many people must agree."""
+        return sum(stage.quorum for stage in self.chain.stages)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,12 +115,14 @@ class Reject:
     Attributes:
         rule: The rule that decided, "" when none did.
         guardrail: The guardrail that forbids it, "" when none does.
+        shadows: As for `Allow`.
     """
 
     rule: str
     reasons: tuple[str, ...]
     digest: str
     guardrail: str = ""
+    shadows: tuple[Shadow, ...] = ()
 
 
 Decision: TypeAlias = Allow | NeedApproval | Reject
@@ -225,9 +250,37 @@ def decide_ask(ask: Ask, policy: Policy, facts: Facts) -> Decision:
     if unchecked:
         return Reject(rule="", reasons=(unchecked,), digest=policy.digest)
     scene = scene_of(ask, policy, facts)
+    decision = _decided(ask, policy, scene)
+    audited = policy.audited_of.get(ask.bundle.name, ())
+    if not audited or facts.unseen:
+        return decision
+    reached, approvals = reach_of(decision, policy, ask.bundle.name), _approvals(decision)
+    shadows = shadows_of(audited, scene, reached=reached, approvals=approvals)
+    return replace(decision, shadows=tuple(shadows))
+
+
+def reach_of(decision: Decision, policy: Policy, bundle: str) -> int:
+    """Return how many rules of `bundle` were passed over before `decision`; -1 if none was tried.
+
+    It was none where guardrails alone decided.
+    """
+    rules = [rule.id for rule in policy.rules_of[bundle]]
+    if decision.rule:
+        return rules.index(decision.rule)
+    is_barred = isinstance(decision, Reject) and bool(decision.guardrail)
+    return -1 if is_barred else len(rules)
+
+
+def _approvals(decision: Decision) -> int | None:
+    if isinstance(decision, NeedApproval):
+        return decision.approvals
+    return 0 if isinstance(decision, Allow) else None
+
+
+def _decided(ask: Ask, policy: Policy, scene: Scene) -> Decision:
     weighed = [(rail, weigh(rail, scene)) for rail in policy.guardrails_of[ask.bundle.name]]
     bars = [_Bar(rail, finding.failed) for rail, finding in weighed if not finding.why_not]
-    barred = [(bar, why) for bar in bars if (why := _why_barred(bar.rail, ask))]
+    barred = [(bar, why) for bar in bars if (why := why_barred(bar.rail, ask.duration))]
     if barred:
         reasons = tuple(f"guardrail {bar.rail.id} {why}{bar.noted}" for bar, why in barred)
         first = barred[0][0].rail.id
@@ -239,7 +292,7 @@ def decide_ask(ask: Ask, policy: Policy, facts: Facts) -> Decision:
             failed = (f"rule {rule.id} cannot be decided: {finding.failed}",)
             return Reject(rule=rule.id, reasons=failed, digest=policy.digest)
         if finding.holds:
-            return _outcome(rule, bars, policy)
+            return _outcome(rule, bars, policy, scene)
         missed.append(f"{rule.id}: {finding.why_not}")
     reasons = (f"no rule lets you have {ask.bundle.name}", *missed)
     return Reject(rule="", reasons=reasons, digest=policy.digest)
@@ -306,24 +359,24 @@ class _Bar:
         return _noted(self.rail.note) + _noted(self.failed)
 
 
-def _why_barred(rail: Guardrail, ask: Ask) -> str:
-    """Return why `rail` forbids `ask` whatever the rules say; "" if it does not."""
-    if rail.deny:
-        return "forbids it"
-    if rail.max_duration is not None and ask.duration > rail.max_duration:
-        return f"allows {spell(rail.max_duration)} at most"
-    return ""
-
-
 def _noted(note: str) -> str:
     return f": {note}" if note else ""
 
 
-def _outcome(rule: Rule, bars: Iterable[_Bar], policy: Policy) -> Decision:
+def _outcome(rule: Rule, bars: Iterable[_Bar], policy: Policy, scene: Scene) -> Decision:
     said = (f"rule {rule.id} says {rule.verdict.replace('_', ' ')}" + _noted(rule.note),)
     if rule.verdict is Verdict.DENY:
         return Reject(rule=rule.id, reasons=said, digest=policy.digest)
-    approvals = sum(stage.quorum for stage in rule.chain.stages) if rule.chain else 0
+    chain, optional = asked_stages(rule.chain, scene) if rule.chain is not None else (None, ())
+    if chain is not None and not chain.stages:
+        # Nobody would be asked, and only a rule that says so grants without people.
+        empty = (
+            f"every stage of chain {chain.name} is skipped, "
+            f"and rule {rule.id} does not approve by itself"
+        )
+        each = (f"stage {stage.name} is skipped: {stage.why}" for stage in optional)
+        return Reject(rule=rule.id, reasons=(empty, *each), digest=policy.digest)
+    approvals = sum(stage.quorum for stage in chain.stages) if chain is not None else 0
     lax = [bar for bar in bars if bar.rail.min_approvals > approvals]
     if lax:
         short = tuple(
@@ -332,6 +385,8 @@ def _outcome(rule: Rule, bars: Iterable[_Bar], policy: Policy) -> Decision:
             for bar in lax
         )
         return Reject(rule=rule.id, reasons=short, digest=policy.digest, guardrail=lax[0].rail.id)
-    if rule.chain is None:
+    if chain is None:
         return Allow(rule=rule.id, reasons=said, digest=policy.digest)
-    return NeedApproval(rule=rule.id, reasons=said, digest=policy.digest, chain=rule.chain)
+    return NeedApproval(
+        rule=rule.id, reasons=said, digest=policy.digest, chain=chain, optional=optional
+    )

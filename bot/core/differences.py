@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from bot.core.policy import Guardrail, Policy, Rule
+from bot.core.policy import Audited, Guardrail, Policy, Rule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,11 +28,14 @@ def differences(old: Policy, new: Policy) -> Differences:
     )
 
 
-def _rules(policy: Policy) -> Iterator[tuple[str, Rule | Guardrail]]:
+def _rules(policy: Policy) -> Iterator[tuple[str, Rule | Guardrail | Audited]]:
     for tried in (policy.rules_of, policy.guardrails_of):
         for ones in tried.values():
             for one in ones:
                 yield one.id, replace(one, where="")
+    for audited in policy.audited_of.values():
+        for each in audited:
+            yield each.one.id, Audited(replace(each.one, where=""), after=0)
 
 
 def _other(old: Mapping[str, object], new: Mapping[str, object]) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Final
 
 from bot.core.errors import NotAllowed
-from bot.core.policy import Group, Policy, Rule, Selector, Verdict
+from bot.core.policy import Group, Guardrail, Policy, Rule, Selector, Verdict
 from bot.core.scopes import Bundle, Glass, Limits
 
 # No rule of a policy file can be called so: their names have small letters.
@@ -95,11 +95,17 @@ def in_emergency(policy: Policy, bundle: Bundle) -> Policy:
         where=f"break_glass of {bundle.name}",
     )
     rails = policy.guardrails_of[bundle.name]
+    audited = [
+        each
+        for each in policy.audited_of.get(bundle.name, ())
+        if isinstance(each.one, Guardrail) and each.one.even_break_glass
+    ]
     return replace(
         policy,
         bundles={bundle.name: shorter},
         rules_of={bundle.name: (rule,)},
         guardrails_of={bundle.name: tuple(rail for rail in rails if rail.even_break_glass)},
+        audited_of={bundle.name: tuple(audited)},
     )
 
 

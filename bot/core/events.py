@@ -7,7 +7,7 @@ from typing import Final, TypeAlias, TypedDict
 
 from bot.core.emergency import Emergency
 from bot.core.identity import Actor, GrantId, RequestId
-from bot.core.known import Known, Members
+from bot.core.known import Known, Members, OptionalStage, Shadow
 from bot.core.policy import Group, Stage, groups_in
 from bot.core.scopes import Delivery, Risk, ScopeText
 from bot.core.tickets import SeenTicket
@@ -76,6 +76,8 @@ class Requested(Fact):
         known: What was decided on besides; None in records from before it was kept.
         members: Who was in the groups that have, or could come to have, a say in the chain.
         idle_end: The grant ends when it was not used for so long; None if that does not matter.
+        optional: What came of the stages that could be skipped.
+        shadows: What rules and guardrails in audit mode would have done.
     """
 
     bundle: str
@@ -107,6 +109,8 @@ class Requested(Fact):
     known: Known | None = None
     members: tuple[Members, ...] = ()
     idle_end: timedelta | None = None
+    optional: tuple[OptionalStage, ...] = ()
+    shadows: tuple[Shadow, ...] = ()
 
     @property
     def voices(self) -> tuple[Group, ...]:

@@ -1,7 +1,7 @@
 """What policy would say to an ask, and why: how every rule and guardrail of its bundle fares."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 
@@ -29,6 +29,9 @@ class Fate(StrEnum):
     IS_NOT_ABOUT_IT = "is not about it"
     FAILS = "cannot be decided"
     IS_NOT_REACHED = "is not reached"
+    WOULD_HAVE = "is in audit mode"
+    """It would have done something, see `Tried.why`, and did not."""
+    WOULD_NOT = "is in audit mode and would do nothing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ class Tried:
 
     Attributes:
         where: "file:line" of it.
-        why: Why it is not about the ask, or what failed; "" if it is.
+        why: Why it is not about the ask, what failed, or what it would have done; "" if it is.
         conditions: All of its conditions, also those behind the first that does not hold.
     """
 
@@ -64,7 +67,7 @@ class Tried:
     @property
     def matched(self) -> bool:
         """Whether it had a part in the decision."""
-        return self.fate in (Fate.DECIDES, Fate.APPLIES, Fate.FAILS)
+        return self.fate in (Fate.DECIDES, Fate.APPLIES, Fate.FAILS, Fate.WOULD_HAVE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,12 +75,14 @@ class Explanation:
     """The decision with everything that led to it.
 
     Attributes:
-        tried: Guardrails first, then the rules in their order.
+        tried: Guardrails first, then the rules in their order, then what is in audit mode.
+        unseen: As in `Facts`.
     """
 
     ask: Ask
     decision: Decision
     tried: tuple[Tried, ...]
+    unseen: str = ""
 
 
 def supposed(
@@ -110,7 +115,18 @@ def explained(ask: Ask, policy: Policy, facts: Facts) -> Explanation:
         reached = Fate.IS_NOT_REACHED if is_over else Fate.DECIDES
         tried.append(_tried(rule, scene, reached))
         is_over = is_over or rule.id == decision.rule
-    return Explanation(ask=ask, decision=decision, tried=tuple(tried))
+    tried += _audited(decision, policy, scene, name) if not facts.unseen else ()
+    return Explanation(ask=ask, decision=decision, tried=tuple(tried), unseen=facts.unseen)
+
+
+def _audited(decision: Decision, policy: Policy, scene: Scene, bundle: str) -> Iterator[Tried]:
+    would = {(each.id, each.is_guardrail): each.would for each in decision.shadows}
+    for audited in policy.audited_of.get(bundle, ()):
+        one = audited.one
+        did = would.get((one.id, isinstance(one, Guardrail)), "")
+        fate = Fate.WOULD_HAVE if did else Fate.WOULD_NOT
+        tried = _tried(one, scene, fate)
+        yield replace(tried, fate=fate, why=f"it would have {did}" if did else tried.why)
 
 
 def _tried(one: Rule | Guardrail, scene: Scene, if_so: Fate) -> Tried:

@@ -37,3 +37,36 @@ class Members:
     def all_known(self) -> bool:
         """Whether `people` are all of them."""
         return self.count == len(self.people)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptionalStage:
+    """A stage that is asked only under conditions, and what came of them.
+
+    Attributes:
+        is_asked: Whether its people must approve: all conditions hold, or one cannot be evaluated.
+        why: The condition that does not hold, or cannot be evaluated; "" if all of them hold.
+    """
+
+    name: str
+    is_asked: bool
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shadow:
+    """What a rule or guardrail in audit mode would have done; it did not.
+
+    Attributes:
+        would: What, in words that follow "would have".
+    """
+
+    id: str
+    is_guardrail: bool
+    would: str
+
+    @property
+    def words(self) -> str:
+        """All of it: "guardrail freeze (audit) would have denied it: Ask a manager"."""
+        kind = "guardrail" if self.is_guardrail else "rule"
+        return f"{kind} {self.id} (audit) would have {self.would}"

@@ -71,6 +71,8 @@ def requested(
         known=known,
         idle_end=bundle.idle_end,
         members=tuple(_kept(name, users) for name, users in sorted((members or {}).items())),
+        optional=decision.optional if isinstance(decision, NeedApproval) else (),
+        shadows=decision.shadows,
     )
 
 

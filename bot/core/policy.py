@@ -140,11 +140,15 @@ class Chain:
 
     Attributes:
         expire_after: How long people have to decide.
+        conditions: Of each optional stage, by its place from 0: where all of them hold it is asked,
+            else skipped. What somebody must get through, as `weighing.asked_stages` returns it,
+            has none.
     """
 
     name: str
     stages: tuple[Stage, ...]
     expire_after: timedelta
+    conditions: Mapping[int, tuple[Condition, ...]] = field(default_factory=dict)
 
 
 Voters: TypeAlias = tuple[
@@ -273,13 +277,26 @@ class Guardrail:
     where: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """A rule or guardrail in audit mode: weighed and told, never applied.
+
+    Attributes:
+        after: How many of the bundle's rules are tried before it.
+    """
+
+    one: Rule | Guardrail
+    after: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """All that was declared.
 
     Attributes:
         digest: SHA-256 over the canonical form; comments and layout do not count.
-        rules_of, guardrails_of: By bundle name, in the order in which they are tried.
+        rules_of, guardrails_of: What applies, by bundle name, in the order in which it is tried.
+        audited_of: What does not, as it is in audit mode, by bundle name.
     """
 
     digest: str
@@ -288,16 +305,26 @@ class Policy:
     rules_of: Mapping[str, tuple[Rule, ...]]
     guardrails_of: Mapping[str, tuple[Guardrail, ...]]
     windows: Mapping[str, Window] = field(default_factory=dict)
+    audited_of: Mapping[str, tuple[Audited, ...]] = field(default_factory=dict)
 
     def groups_read_for(self, bundle: str) -> tuple[Group, ...]:
         """Return the groups that decide who may ask for `bundle`, each once.
 
         Whoever asks is not their own manager, so groups of managers are left out.
         """
-        conditions = self._conditions(bundle)
+        return self._groups_read_by(self._tried(bundle))
+
+    def groups_audited_for(self, bundle: str) -> tuple[Group, ...]:
+        """Return the groups that only what is in audit mode reads, each once."""
+        audited = tuple(each.one for each in self.audited_of.get(bundle, ()))
+        read = self.groups_read_for(bundle)
+        return tuple(each for each in self._groups_read_by(audited) if each not in read)
+
+    def _groups_read_by(self, tried: tuple[Rule | Guardrail, ...]) -> tuple[Group, ...]:
+        conditions = _conditions(tried)
         if any(condition.all_groups for condition in conditions):
             return self._groups(self.groups)
-        names = {name for one in self._tried(bundle) for name in one.requesters}
+        names = {name for one in tried for name in one.requesters}
         names |= {
             mention.name
             for condition in conditions
@@ -311,11 +338,20 @@ class Policy:
         return tuple(group for group in named if group.manager is None)
 
     def facts_read_for(self, bundle: str) -> frozenset[str]:
-        """Return the variables that conditions about `bundle` read."""
-        return frozenset().union(*(condition.reads for condition in self._conditions(bundle)))
-
-    def _conditions(self, bundle: str) -> tuple[Condition, ...]:
-        return tuple(condition for one in self._tried(bundle) for condition in one.when)
+        """Return the variables that conditions about `bundle` read, in audit mode or not."""
+        audited = tuple(each.one for each in self.audited_of.get(bundle, ()))
+        conditions = _conditions((*self._tried(bundle), *audited))
+        return frozenset().union(*(condition.reads for condition in conditions))
 
     def _tried(self, bundle: str) -> tuple[Rule | Guardrail, ...]:
         return (*self.rules_of.get(bundle, ()), *self.guardrails_of.get(bundle, ()))
+
+
+def _conditions(tried: Iterable[Rule | Guardrail]) -> tuple[Condition, ...]:
+    """Return all conditions of `tried`, those of optional stages as well."""
+    found: list[Condition] = []
+    for one in tried:
+        found += one.when
+        if isinstance(one, Rule) and one.chain is not None:
+            found += [each for stage in one.chain.conditions.values() for each in stage]
+    return tuple(found)

@@ -6,7 +6,7 @@ not say enough, the request cannot be replayed, and says why.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -15,7 +15,7 @@ from bot.core.decision import Allow, Decision, Facts, NeedApproval, asked_anew, 
 from bot.core.emergency import RULE, judged_by
 from bot.core.errors import Invalid, NotAllowed
 from bot.core.identity import RequestId
-from bot.core.known import Known
+from bot.core.known import Known, Shadow
 from bot.core.places import why_incompletable
 from bot.core.policy import Group, Policy, Stage, groups_in, voters_of
 from bot.core.scopes import Bundle
@@ -40,12 +40,14 @@ class Verdict:
         approvals: How many people must agree; none where policy grants at once.
         denied: Why policy says no; "" if it does not.
         stages: Whose yes is needed.
+        shadows: What rules and guardrails in audit mode would have done.
     """
 
     rule: str
     approvals: int = 0
     denied: str = ""
     stages: tuple[Stage, ...] = ()
+    shadows: tuple[Shadow, ...] = ()
 
     @property
     def level(self) -> int:
@@ -158,12 +160,13 @@ def _verdict(asked: e.Requested, policy: Policy) -> Verdict:
         return Verdict(rule="", denied=str(problem))
     decision = decide_ask(ask, policy, _facts(asked, bundle, policy))
     if not isinstance(decision, NeedApproval):
-        return _settled(decision)
+        return replace(_settled(decision), shadows=decision.shadows)
     members = {group.name: _members(group, asked) for group in groups_in(decision.chain.stages)}
     why = why_incompletable(decision.chain, members, asked.by)
     if why is not None:
-        return Verdict(rule=decision.rule, denied=f"its chain cannot be completed: {why}")
-    return _needs(decision.rule, decision.chain.stages)
+        denied = f"its chain cannot be completed: {why}"
+        return Verdict(rule=decision.rule, denied=denied, shadows=decision.shadows)
+    return replace(_needs(decision.rule, decision.chain.stages), shadows=decision.shadows)
 
 
 def _settled(decision: Decision) -> Verdict:
@@ -184,9 +187,11 @@ def _facts(asked: e.Requested, bundle: Bundle, policy: Policy) -> Facts:
     for name, (is_read, value) in counts.items():
         if is_read and value is None:
             raise _Unknown(f"what {name} counts was not looked up then")
+    audited, unseen = _groups_audited(asked.by.id, known, policy.groups_audited_for(bundle.name))
     return Facts(
         now=asked.at,
-        groups=_groups(asked.by.id, known, policy.groups_read_for(bundle.name)),
+        groups=_groups(asked.by.id, known, policy.groups_read_for(bundle.name)) | audited,
+        unseen=unseen,
         active_grants=known.active_grants,
         requests_today=known.requests_today,
         auto_today=known.auto_today,
@@ -202,6 +207,14 @@ def _groups(user: str, known: Known, groups: Iterable[Group]) -> frozenset[str]:
         if is_in:
             found.add(group.name)
     return frozenset(found)
+
+
+def _groups_audited(user: str, known: Known, groups: Iterable[Group]) -> tuple[frozenset[str], str]:
+    """Return as `_groups` does, or why not: what is in audit mode holds no replay up."""
+    try:
+        return _groups(user, known, groups), ""
+    except _Unknown as why:
+        return frozenset(), str(why)
 
 
 def _is_in(user: str, known: Known, group: Group) -> bool | None:

@@ -1,13 +1,14 @@
 """Whether a rule or a guardrail is about an ask, and if not, why."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from bot.core.conditions import Condition, activation_of
 from bot.core.durations import spell
-from bot.core.policy import Guardrail, Rule, Verdict
+from bot.core.known import OptionalStage
+from bot.core.policy import Chain, Guardrail, Rule, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +89,43 @@ def weigh(one: Rule | Guardrail, scene: Scene) -> Finding:
         why_not = _beyond(one, scene)
         if why_not:
             return Finding(why_not)
-    for condition in one.when:
+    return _all_hold(one.when, scene)
+
+
+def _all_hold(conditions: Iterable[Condition], scene: Scene) -> Finding:
+    for condition in conditions:
         value = scene.value(condition)
         if value is not True:
             return _not_true(condition, value)
     return _HOLDS
+
+
+def asked_stages(chain: Chain, scene: Scene) -> tuple[Chain, tuple[OptionalStage, ...]]:
+    """Return `chain` with the stages that are asked, none optional; and what came of those.
+
+    A condition that cannot be evaluated skips nothing. There may be no stage left.
+    """
+    if not chain.conditions:
+        return chain, ()
+    stages, optional = [], []
+    for place, stage in enumerate(chain.stages):
+        finding = _all_hold(chain.conditions.get(place, ()), scene)
+        if not finding.why_not:
+            stages.append(stage)
+        if place in chain.conditions:
+            why = finding.why_not or finding.failed
+            kept = OptionalStage(name=stage.name, is_asked=not finding.why_not, why=why)
+            optional.append(kept)
+    return replace(chain, stages=tuple(stages), conditions={}), tuple(optional)
+
+
+def why_barred(rail: Guardrail, duration: timedelta) -> str:
+    """Return why `rail`, which applies, forbids so long an ask whatever the rules say; or ""."""
+    if rail.deny:
+        return "forbids it"
+    if rail.max_duration is not None and duration > rail.max_duration:
+        return f"allows {spell(rail.max_duration)} at most"
+    return ""
 
 
 def _beyond(rule: Rule, scene: Scene) -> str:

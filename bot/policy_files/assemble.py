@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from bot.core import policy as core
@@ -26,8 +26,7 @@ from bot.policy_files.chain_documents import Chain, Stage
 from bot.policy_files.declared import Declared, Entry
 from bot.policy_files.documents import Model
 from bot.policy_files.kinds import DAYS
-
-RuleOrRail = TypeVar("RuleOrRail", core.Rule, core.Guardrail)
+from bot.policy_files.per_bundle import Id, tried_for
 
 
 def policy_of(declared: Declared, *, default_resource: str) -> core.Policy:
@@ -45,13 +44,14 @@ def policy_of(declared: Declared, *, default_resource: str) -> core.Policy:
     }
     rules = [_rule(entry, chains, windows) for entry in declared.rules]
     guardrails = [_guardrail(entry, windows) for entry in declared.guardrails]
+    modes: dict[Id, str] = {(core.Rule, entry.name): entry.model.mode for entry in declared.rules}
+    modes |= {(core.Guardrail, entry.name): entry.model.mode for entry in declared.guardrails}
     return core.Policy(
         digest=_digest(declared),
         bundles=bundles,
         groups=groups,
-        rules_of=_by_bundle(rules, bundles),
-        guardrails_of=_by_bundle(guardrails, bundles),
         windows=windows,
+        **tried_for(bundles, rules, guardrails, modes=modes),
     )
 
 
@@ -139,7 +139,16 @@ def _window(entry: Entry[documents.Window]) -> Window:
 
 def _chain(entry: Entry[Chain], groups: Mapping[str, core.Group]) -> core.Chain:
     stages = tuple(_stage(stage, groups) for stage in entry.model.stages)
-    return core.Chain(name=entry.name, stages=stages, expire_after=entry.model.expire_after)
+    return core.Chain(
+        name=entry.name,
+        stages=stages,
+        expire_after=entry.model.expire_after,
+        conditions={
+            place: tuple(compile_condition(text) for text in stage.when)
+            for place, stage in enumerate(entry.model.stages)
+            if stage.when is not None
+        },
+    )
 
 
 def _stage(model: Stage, groups: Mapping[str, core.Group]) -> core.Stage:
@@ -286,19 +295,6 @@ def _guardrail(entry: Entry[documents.Guardrail], windows: Mapping[str, Window])
         note=model.note,
         where=entry.where,
     )
-
-
-def _by_bundle(
-    tried: Iterable[RuleOrRail], bundles: Mapping[str, Bundle]
-) -> dict[str, tuple[RuleOrRail, ...]]:
-    """Return for each bundle what is tried for it, in the order of `tried`."""
-    found: dict[str, list[RuleOrRail]] = {name: [] for name in bundles}
-    for one in tried:
-        # Most rules name their bundles; then the many others need not be looked at.
-        for name in one.bundles.names or bundles:
-            if one.bundles.covers(bundles[name]):
-                found[name].append(one)
-    return {name: tuple(ones) for name, ones in found.items()}
 
 
 def _digest(declared: Declared) -> str:

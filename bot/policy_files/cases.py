@@ -62,16 +62,17 @@ class Given(Model):
 class Expect(Model):
     """What must come of it; what is left out is not looked at."""
 
-    LATER = frozenset({"at_least"})
-
     outcome: Outcome
     rule: Name | None = None
     guardrail: Name | None = None
     chain: Name | None = None
     approvals: Number | None = None
+    at_least: dict[Name, Number] | None = None
     channel: Channel | None = None
     review_by: Names | None = None
     because: str | None = None
+    skipped: list[Name] | None = None
+    audit: list[Name] | None = None
 
 
 class CaseEntry(Model):
@@ -164,6 +165,7 @@ def _unknown(case: Case, policy: Policy) -> Iterator[Problem]:
     given, expect = case.given, case.expect
     rules = {rule.id for rules in policy.rules_of.values() for rule in rules}
     rails = {rail.id for rails in policy.guardrails_of.values() for rail in rails}
+    audited = {each.one.id for found in policy.audited_of.values() for each in found}
     named = [
         (("given", "bundle"), "bundle", given.bundle, policy.bundles),
         *(
@@ -173,8 +175,16 @@ def _unknown(case: Case, policy: Policy) -> Iterator[Problem]:
         (("expect", "rule"), "rule or guardrail", expect.rule, rules | rails),
         (("expect", "guardrail"), "guardrail", expect.guardrail, rails),
         *(
+            (("expect", "audit", place), "rule or guardrail in audit mode", name, audited)
+            for place, name in enumerate(expect.audit or ())
+        ),
+        *(
             (("expect", "review_by", place), "group", name, policy.groups)
             for place, name in enumerate(expect.review_by or ())
+        ),
+        *(
+            (("expect", "at_least", name), "group", name, policy.groups)
+            for name in expect.at_least or ()
         ),
     ]
     for part, kind, name, known in named:

@@ -8,7 +8,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from bot.core.durations import spell
 from bot.policy_files.documents import Model
-from bot.policy_files.kinds import Channel, Count, Distinct, Length, Name, Names
+from bot.policy_files.kinds import Channel, Count, Distinct, Length, Name, Names, When
 from bot.policy_files.problems import quoted
 
 MAX_QUORUM: Final = 10
@@ -35,10 +35,9 @@ class Escalation(Model):
 class Stage(Model):
     """One step of a chain."""
 
-    LATER = frozenset({"when"})
-
     name: Name
     approvers: Names
+    when: When | None = None
     quorum: Annotated[int, Field(ge=1, le=MAX_QUORUM)] = 1
     at_least: Annotated[dict[Name, Count], Field(min_length=1, default_factory=dict)]
     channel: Channel | None = None

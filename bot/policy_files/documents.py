@@ -37,6 +37,7 @@ from bot.policy_files.kinds import (
     IfDown,
     Labels,
     Length,
+    Mode,
     Name,
     Names,
     Pattern,
@@ -241,11 +242,10 @@ class Selector(Model):
 class Rule(Model):
     """For one bundle the first rule that holds decides."""
 
-    LATER = frozenset({"mode"})
-
     id: Name
     bundles: Selector
     decision: Decision
+    mode: Mode = "enforce"
     requesters: Annotated[Names | None, Field(validate_default=True)] = None
     max_duration: Length | None = None
     during: Name | None = None
@@ -274,10 +274,9 @@ class Rule(Model):
 class Guardrail(Model):
     """Applies whatever the rules say, and can only tighten."""
 
-    LATER = frozenset({"mode"})
-
     id: Name
     bundles: Selector
+    mode: Mode = "enforce"
     requesters: Names | None = None
     during: Name | None = None
     when: When | None = None

@@ -148,10 +148,18 @@ def own_managers(declared: Declared) -> Iterator[Problem]:
     tried: tuple[Entry[Rule] | Entry[Guardrail], ...] = (*declared.rules, *declared.guardrails)
     for one in tried:
         requesters = _listed(one, ("requesters",), "groups", one.model.requesters)
-        for mention in (*requesters, *_conditioned(one)):
-            if mention.section == "groups" and mention.name in managers:
-                what = f"{quoted(mention.name)} is their manager, and nobody is their own"
-                yield mention.problem(what)
+        yield from _asking_managers((*requesters, *_conditioned(one)), managers)
+    for chain in declared.chains:
+        for place, stage in enumerate(chain.model.stages):
+            named = _in_conditions(chain, ("stages", place, "when"), stage.when)
+            yield from _asking_managers(named, managers)
+
+
+def _asking_managers(mentions: Iterable["_Mention"], managers: set[str]) -> Iterator[Problem]:
+    for mention in mentions:
+        if mention.section == "groups" and mention.name in managers:
+            what = f"{quoted(mention.name)} is their manager, and nobody is their own"
+            yield mention.problem(what)
 
 
 def unknown_names(declared: Declared) -> Iterator[Problem]:
@@ -204,6 +212,7 @@ def _mentions(declared: Declared) -> Iterator[_Mention]:
             for number, step in enumerate(stage.escalate):
                 at = ("stages", place, "escalate", number, "add_approvers")
                 yield from _listed(chain, at, "groups", step.add_approvers)
+            yield from _in_conditions(chain, ("stages", place, "when"), stage.when)
     tried: tuple[Entry[Rule] | Entry[Guardrail], ...] = (*declared.rules, *declared.guardrails)
     for one in tried:
         yield from _listed(one, ("bundles", "name"), "bundles", one.model.bundles.name)
@@ -230,11 +239,17 @@ def _by_clients(declared: Declared) -> Iterator[_Mention]:
 def _conditioned(one: Entry[Rule] | Entry[Guardrail]) -> Iterator[_Mention]:
     if one.model.during is not None:
         yield _Mention(entry=one, part=("during",), section="windows", name=one.model.during)
-    for place, text in enumerate(one.model.when or ()):
+    yield from _in_conditions(one, ("when",), one.model.when)
+
+
+def _in_conditions(
+    entry: Entry[Model], part: Path, conditions: Iterable[str] | None
+) -> Iterator[_Mention]:
+    for place, text in enumerate(conditions or ()):
         for mention in compile_condition(text).mentions:
             yield _Mention(
-                entry=one,
-                part=("when", place),
+                entry=entry,
+                part=(*part, place),
                 section=_SECTION_OF[mention.variable],
                 name=mention.name,
                 inside=mention.place,

@@ -1,14 +1,16 @@
 """Tests of policies, tried: what each case gets, and where that is not what it expects."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from bot.core.decision import Allow, Facts, NeedApproval, checked
+from bot.core.durations import spell
 from bot.core.emergency import in_emergency
-from bot.core.errors import Invalid, NotAllowed
+from bot.core.errors import BotError, Invalid, NotAllowed
 from bot.core.explaining import Explanation, explained, presumed_groups
 from bot.core.identity import person
-from bot.core.policy import Policy, Verdict
+from bot.core.policy import Chain, Policy, Verdict
 from bot.core.scopes import Bundle
 from bot.core.tickets import SeenTicket
 from bot.policy_files.cases import Case
@@ -40,8 +42,11 @@ class _Got:
     guardrail: str | None = None
     chain: str | None = None
     approvals: int = 0
+    at_least: Mapping[str, int] = field(default_factory=dict)
     channel: str = ""
     review_by: list[str] | None = None
+    skipped: list[str] = field(default_factory=list)
+    audit: list[str] = field(default_factory=list)
     reasons: tuple[str, ...] = ()
 
 
@@ -50,13 +55,22 @@ def try_case(case: Case, policy: Policy) -> Trial:
     try:
         found = _explained(case, policy)
     except (Invalid, NotAllowed) as problem:
-        got = _Got(outcome=Verdict.DENY, reasons=(str(problem),))
+        reasons = (str(problem), *_in_words_of_files(case, policy, problem))
+        got = _Got(outcome=Verdict.DENY, reasons=reasons)
         return Trial(case=case, failures=tuple(_failures(case, got)), reached=frozenset())
     return Trial(
         case=case,
         failures=tuple(_failures(case, _got(found, case))),
         reached=frozenset(tried.id for tried in found.tried if tried.matched),
     )
+
+
+def _in_words_of_files(case: Case, policy: Policy, problem: BotError) -> Iterator[str]:
+    """Yield which key the case runs into: people are told of limits, authors of keys."""
+    given, most = case.given, policy.bundles[case.given.bundle].max_duration
+    is_too_long = isinstance(problem, Invalid) and problem.field == "duration"
+    if is_too_long and given.duration is not None and given.duration > most:
+        yield f"{spell(given.duration)} is longer than the bundle's max_duration {spell(most)}"
 
 
 def _explained(case: Case, policy: Policy) -> Explanation:
@@ -100,6 +114,7 @@ def _unknown(bundle: Bundle) -> SeenTicket | None:
 
 def _got(found: Explanation, case: Case) -> _Got:
     decision, channel, glass = found.decision, found.ask.bundle.channel, found.ask.bundle.glass
+    audit = [shadow.id for shadow in decision.shadows]
     if isinstance(decision, Allow):
         broken = glass if case.given.break_glass else None
         return _Got(
@@ -107,6 +122,7 @@ def _got(found: Explanation, case: Case) -> _Got:
             review_by=list(broken.review_by) if broken else None,
             rule=decision.rule,
             channel=channel,
+            audit=audit,
             reasons=decision.reasons,
         )
     if isinstance(decision, NeedApproval):
@@ -114,8 +130,11 @@ def _got(found: Explanation, case: Case) -> _Got:
             outcome=Verdict.REQUIRE,
             rule=decision.rule,
             chain=decision.chain.name,
-            approvals=sum(stage.quorum for stage in decision.chain.stages),
+            approvals=decision.approvals,
+            at_least=_shares(decision.chain),
             channel=channel,
+            skipped=[stage.name for stage in decision.optional if not stage.is_asked],
+            audit=audit,
             reasons=decision.reasons,
         )
     return _Got(
@@ -123,8 +142,17 @@ def _got(found: Explanation, case: Case) -> _Got:
         rule=decision.rule or decision.guardrail or None,
         guardrail=decision.guardrail or None,
         channel=channel,
+        audit=audit,
         reasons=decision.reasons,
     )
+
+
+def _shares(chain: Chain) -> Mapping[str, int]:
+    """Return how many people must come from which groups, over all stages."""
+    found: Counter[str] = Counter()
+    for stage in chain.stages:
+        found.update({share.group: share.people for share in stage.at_least})
+    return dict(found)
 
 
 def _failures(case: Case, got: _Got) -> Iterator[Problem]:

@@ -119,6 +119,7 @@ def _decision(request: Request, found: Found) -> Iterator[str]:
     elif asked.stages:
         yield f"*Approval*  {rule}"
         yield from _stages(request, found)
+        yield from map(words.optional_stage, asked.optional[:STAGES_TOLD])
         yield from unknown(request, found)
     else:
         yield f"*Decided by policy*  {rule}{quotation('; '.join(asked.reasons), limit=_SAID_TEXT)}"

@@ -29,6 +29,8 @@ _MARK: Final[Mapping[Fate, str]] = {
     Fate.IS_NOT_ABOUT_IT: "▫️",
     Fate.FAILS: "⚠️",
     Fate.IS_NOT_REACHED: "·",
+    Fate.WOULD_HAVE: "👻",
+    Fate.WOULD_NOT: "👻",
 }
 _WHY_TEXT: Final = 300  # characters
 # Room for what stands around the list.
@@ -45,12 +47,13 @@ def why_text(found: Explanation, people: Found = NOTHING_FOUND) -> Rendered:
     title = quoted(bundle.title, limit=NAME_TEXT) or code(bundle.name)
     head = f"*{title}* for *{length}*: {_verdict(found, people)}"
     lines, hidden = packed(
-        (line for tried in found.tried for line in _lines(tried)),
+        [*_optional(found), *(line for tried in found.tried for line in _lines(tried))],
         room=MESSAGE_WEIGHT - _AROUND,
         blocks=MESSAGE_BLOCKS - 3,
     )
     more = f"{counted(hidden, 'more line')} do not fit. " if hidden else ""
     missing = "" if found.ask.reason else "Rules that read your reason have seen none. "
+    missing += "What is in audit mode could not be looked at. " if found.unseen else ""
     ask = f"Ask with `/jit request {bundle.name} {length} why…`"
     besides = [section(glass.in_short(bundle))] if bundle.glass is not None else []
     return Rendered(
@@ -80,6 +83,12 @@ def _verdict(found: Explanation, people: Found) -> str:
 
 def _approvers(stage: Stage, people: Found) -> str:
     return words.groups_now([each.name for each in stage.approvers], stage.approvers, people)
+
+
+def _optional(found: Explanation) -> Iterator[str]:
+    decision = found.decision
+    if isinstance(decision, NeedApproval):
+        yield from map(words.optional_stage, decision.optional)
 
 
 def _lines(tried: Tried) -> Iterator[str]:

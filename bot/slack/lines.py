@@ -25,6 +25,8 @@ from bot.usecases.ports import NOTHING_FOUND, Found
 
 # Ten lines may go out in one message: their texts together must stay below MESSAGE_TEXT.
 LINE_TEXT: Final = 390
+# The card tells of more.
+OPTIONAL_TOLD: Final = 3
 _SAID: Final = 700
 _SAID_INLINE: Final = 130
 
@@ -61,9 +63,20 @@ def thread_line(event: e.Event, request: Request, found: Found = NOTHING_FOUND) 
     sentence = words.bare(text) + (f": {inline}" if inline else "")
     called = _called(event, request, found)
     details = use.sum_details(event) if isinstance(event, e.UsageSummed) else ""
-    below = details + glass.besides(event, request) + (f"\n👉 {called}" if called else "")
+    more = details + glass.besides(event, request) + _optional(event)
+    below = more + (f"\n👉 {called}" if called else "")
     whole = text + quotation(said, limit=_SAID) + below
     return Rendered(sentence, [section(whole)])
+
+
+def _optional(event: e.Event) -> str:
+    """Return what came of the stages that could be skipped; like mentions, in the block alone."""
+    if not isinstance(event, e.Requested):
+        return ""
+    told = [words.optional_stage(each) for each in event.optional[:OPTIONAL_TOLD]]
+    left = len(event.optional) - len(told)
+    more = [f"and {left} more that could be skipped"] if left else []
+    return "".join(f"\n{line}" for line in (*told, *more))
 
 
 def _called(event: e.Event, request: Request, found: Found) -> str:

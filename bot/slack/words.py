@@ -9,6 +9,7 @@ from bot.core import events as e
 from bot.core.durations import spell
 from bot.core.grant import Close, Grant
 from bot.core.identity import BOT
+from bot.core.known import OptionalStage
 from bot.core.places import voters
 from bot.core.policy import Group, groups_in
 from bot.core.request import Request
@@ -41,6 +42,7 @@ CALLS_TEXT: Final = 600
 VOTERS_NAMED: Final = 8
 SCOPES_NAMED: Final = 3
 _TICKET_TEXT: Final = 300
+_WHY_TEXT: Final = 200
 
 
 def risk(level: Risk) -> str:
@@ -163,6 +165,16 @@ def _named(names: list[str], most: int, joint: str) -> str:
 def stage_name(request: Request, number: int) -> str:
     """Return what stage `number` (from 0) is called."""
     return code(request.asked.stages[number].name, limit=60)
+
+
+def optional_stage(stage: OptionalStage) -> str:
+    """Return what came of a stage that could be skipped, and why."""
+    name, why = code(stage.name, limit=60), quoted(stage.why, limit=_WHY_TEXT)
+    if not stage.is_asked:
+        return f"⏭️ Stage {name} is skipped: {why}"
+    if why:
+        return f"⚠️ Stage {name} is asked all the same: {why}"
+    return f"▫️ Stage {name} is asked, as its conditions hold"
 
 
 def missing_votes(request: Request) -> str:

@@ -59,9 +59,12 @@ class FactFinder:
         since = datetime.min.replace(tzinfo=UTC) if wants_live else now - DAY
         found = await self._requests(who, since) if wants_live or wants_today else ()
         requests = None if found is None else [each for each in found if each.id not in besides]
+        groups = await self._gate.groups_asking(who, bundle, policy, fresh=fresh)
+        audited, unseen = await self._gate.groups_audited(who, bundle, policy)
         return Facts(
             now=now,
-            groups=await self._gate.groups_asking(who, bundle, policy, fresh=fresh),
+            groups=groups | audited,
+            unseen=unseen,
             active_grants=_live(requests, now) if requests is not None and wants_live else None,
             requests_today=_today(requests, now) if requests is not None and wants_today else None,
             auto_today=await self._auto_today(who, declared, now),

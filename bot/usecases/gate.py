@@ -78,6 +78,22 @@ class Gate:
             who, policy.groups_read_for(bundle), about=who, fresh=fresh
         )
 
+    async def groups_audited(
+        self, who: Actor, bundle: str, policy: Policy
+    ) -> tuple[frozenset[str], str]:
+        """Return which of the groups that only audit mode reads `who` is in; or why nobody knows.
+
+        What is never applied holds nothing up.
+        """
+        audited = policy.groups_audited_for(bundle)
+        if not audited:
+            return frozenset(), ""
+        try:
+            return await self._directory.groups_of(who, audited, about=who), ""
+        except Unavailable as problem:
+            log.info("audit_mode.unseen", bundle=bundle, code=problem.code)
+            return frozenset(), str(problem)
+
     async def groups_acting(
         self, who: Actor, request: Request, policy: Policy, *, fresh: bool = False
     ) -> frozenset[str]:
@@ -121,7 +137,9 @@ class Gate:
         if why is None:
             return Completable(decision=decision, members=members)
         reasons = (*decision.reasons, f"chain {chain.name} cannot be completed: {why}")
-        no = Reject(rule=decision.rule, reasons=reasons, digest=decision.digest)
+        no = Reject(
+            rule=decision.rule, reasons=reasons, digest=decision.digest, shadows=decision.shadows
+        )
         return Completable(decision=no, members=members)
 
     async def who_can_act(self, request: Request, policy: Policy) -> tuple[str, ...]:

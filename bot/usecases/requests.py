@@ -174,7 +174,9 @@ class Requests:
         if isinstance(decision, NeedApproval):
             completable = await self._gate.completable(decision, ask)
             decision, members = completable.decision, completable.members
-        looked_up = [group.name for group in policy.groups_read_for(ask.bundle.name)]
+        read = policy.groups_read_for(ask.bundle.name)
+        audited = () if facts.unseen else policy.groups_audited_for(ask.bundle.name)
+        looked_up = [group.name for group in (*read, *audited)]
         asked = requested(
             id_,
             ask,

@@ -6,7 +6,7 @@ from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
-from bot.core.events import WIRE, Event
+from bot.core.events import WIRE, Event, Requested
 
 _COLLECTED: Final[ContextVar[list[str] | None]] = ContextVar("collected", default=None)
 
@@ -30,3 +30,6 @@ def tell(log: FilteringBoundLogger, events: Iterable[Event]) -> None:
             log.info(WIRE[type(event)], request=event.request, by=str(event.by))
         else:
             collected.append(f"{WIRE[type(event)]} {event.request}")
+        if isinstance(event, Requested):
+            for shadow in event.shadows:
+                log.info("audit_mode.would_have", request=event.request, what=shadow.words)

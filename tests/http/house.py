@@ -23,6 +23,7 @@ from bot.http.health import Report
 from bot.http.server import HttpParts, make_runner
 from bot.keyring import Keyring
 from bot.store.memory import (
+    MemoryEndedTokens,
     MemoryJobs,
     MemoryLedger,
     MemoryListings,
@@ -40,6 +41,7 @@ from bot.usecases.intake import Intake
 from bot.usecases.ports import CommitId
 from bot.usecases.recording import MemoryUseLog
 from bot.usecases.requests import Requests
+from bot.usecases.revocations import Revocations
 from bot.usecases.suspects import Suspects
 from bot.usecases.tokens import Mint, Tokens
 from tests.builders import requested
@@ -90,6 +92,7 @@ class House:
 
     Attributes:
         problems: What /readyz finds.
+        whole: Whether the store was never wiped.
     """
 
     ledger: Any
@@ -98,11 +101,13 @@ class House:
     tokens: Any
     jobs: Any
     book: Any
+    ended: Any
     clock: Any
     ring: Keyring = field(default_factory=lambda: Keyring.of(key(1)))
     metrics: MemoryMetrics = field(default_factory=MemoryMetrics)
     problems: list[str] = field(default_factory=list)
     slack: Any = None
+    whole: bool = True
     clients: dict[str, Client] = field(default_factory=lambda: dict(CLIENTS))
     log: MemoryUseLog = field(default_factory=MemoryUseLog)
     presented: list[Suspects] = field(default_factory=list)
@@ -157,6 +162,12 @@ class House:
         async def render():
             return b"jit_up 1\n", "text/plain; version=0.0.4"
 
+        revocations = Revocations(
+            self.ended,
+            kids=self.ring.kids,
+            clock=self.clock,
+            is_whole=lambda: self.whole,
+        )
         return HttpParts(
             tokens=Tokens(
                 self.tokens,
@@ -166,6 +177,7 @@ class House:
                 log=self.log,
                 suspects=self.suspects(issuer),
             ),
+            revocations=revocations,
             clients=Clients(lambda: self.clients, issuer=issuer, once=self.once, clock=self.clock),
             jwks=self.ring.jwks,
             issuer=issuer,
@@ -196,6 +208,7 @@ def house_on(redis: Redis) -> House:
         tokens=store.tokens,
         jobs=store.jobs,
         book=store.use,
+        ended=store.ended,
         clock=RealClock(),
     )
 
@@ -210,6 +223,7 @@ def house_in_memory() -> House:
         tokens=MemoryTokenIndex(store),
         jobs=MemoryJobs(store),
         book=MemoryUseBook(store),
+        ended=MemoryEndedTokens(store),
         clock=clock,
     )
 

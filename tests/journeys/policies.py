@@ -252,6 +252,16 @@ bundles:
       notify: ["#general"]
       review_by: [security]
       review_within: 24h
+  sized:
+    title: Read in size
+    scopes: [logs:read]
+    environment: staging
+    access: read
+    risk: low
+    owner: security
+    channel: "#access-requests"
+    max_duration: 1h
+    default_duration: 30m
   partners:
     title: Work with partners
     scopes: [logs:read]
@@ -314,6 +324,12 @@ chains:
   manager:
     expire_after: 10m
     stages: [{name: manager, approvers: [manager]}]
+  lead-and-for-long-security:
+    expire_after: 10m
+    stages:
+      - {name: lead, approvers: [leads]}
+      - {name: guard, approvers: [security], when: [request.duration > duration('30m')]}
+      - {name: odd, approvers: [leads], when: ["bundle.labels.kind == 'odd'"]}
   anna-alone:
     stages: [{name: anna, approvers: [anna]}]
 rules:
@@ -375,12 +391,21 @@ rules:
     requesters: [engineers]
     decision: require
     chain: two-leads
+  - id: sized
+    bundles: {name: [sized]}
+    requesters: [engineers]
+    decision: require
+    chain: lead-and-for-long-security
   - id: by-both
     bundles: {name: [staged]}
     requesters: [engineers]
     decision: require
     chain: lead-then-security
 guardrails:
+  - id: tried-out
+    bundles: {name: [sized]}
+    max_duration: 10m
+    mode: audit
   - id: not-even-then
     bundles: {name: [sealed]}
     deny: true

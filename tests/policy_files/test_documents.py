@@ -4,6 +4,7 @@ from base64 import urlsafe_b64encode
 
 import pytest
 
+from bot.core.policy import Guardrail, Rule
 from bot.core.scopes import TicketRule, Tracker
 from tests.policy_files.folders import BUNDLES, GROUPS, RULES, bundle, loaded, problems, rule
 
@@ -400,7 +401,36 @@ def test_a_group_that_is_wrong_is_refused_at_the_place(tmp_path, entry, problem)
         ),
         (
             "{stages: [{name: a, approvers: [leads], when: []}]}",
-            "3:53: chains.one-lead.stages[0].when: 'when' is not supported yet",
+            "3:59: chains.one-lead.stages[0].when: must not be empty",
+        ),
+        (
+            '{stages: [{name: a, approvers: [leads], when: "true"}]}',
+            "3:59: chains.one-lead.stages[0].when: must be a list, not 'true'",
+        ),
+        (
+            "{stages: [{name: a, approvers: [leads], when: [request.duraton > duration('1h')]}]}",
+            (
+                "3:60: chains.one-lead.stages[0].when[0]: there is no 'request.duraton'"
+                " (did you mean 'request.duration'?)"
+            ),
+        ),
+        (
+            "{stages: [{name: a, approvers: [leads], when: [request.duration > 3]}]}",
+            (
+                "3:77: chains.one-lead.stages[0].when[0]: '>' does not fit (duration, int); write"
+                " a duration as duration('2h')"
+            ),
+        ),
+        (
+            "{stages: [{name: a, approvers: [leads], when: [\"'enginers' in user.groups\"]}]}",
+            (
+                "3:61: chains.one-lead.stages[0].when[0]: there is no group 'enginers'"
+                " (did you mean 'engineers'?)"
+            ),
+        ),
+        (
+            "{stages: [{name: a, approvers: [leads], when: [\"'night' in now.windows\"]}]}",
+            "3:61: chains.one-lead.stages[0].when[0]: there is no window 'night'",
         ),
         (
             "{stages: [{name: a, approvers: [leads], at_least: {leads: 0}}]}",
@@ -580,8 +610,8 @@ def test_a_chain_that_is_wrong_is_refused_at_the_place(tmp_path, chain, problem)
             "9:12: rules[0].when[0]: must have 1000 characters at most, and has 1001",
         ),
         (
-            ["id: a", "bundles: {}", "decision: deny", "mode: audit"],
-            "9:5: rules[0].mode: 'mode' is not supported yet",
+            ["id: a", "bundles: {}", "decision: deny", "mode: audits"],
+            "9:11: rules[0].mode: 'audits' is not allowed (did you mean 'audit'?)",
         ),
         (["bundles: {}", "decision: deny"], "6:5: rules[0]: the key 'id' is missing"),
         (["id: a", "decision: deny"], "6:5: rules[0]: the key 'bundles' is missing"),
@@ -850,3 +880,30 @@ def test_a_bundle_says_which_tracker_is_asked_and_what_follows(tmp_path):
     denies = bundle(f"{tracked}\n    on_tracker_down: deny")
     [same] = loaded(tmp_path, bundles=denies).policy.bundles.values()
     assert same.ticket == plain.ticket
+
+
+def test_rules_in_audit_mode_are_apart_and_know_their_place(tmp_path):
+    always = "bundles: {}, deny: true"
+    rules = f"""{RULES}\
+  - {{id: a, bundles: {{}}, decision: deny, mode: audit}}
+  - {{id: last, bundles: {{}}, decision: deny, mode: enforce}}
+guardrails: [{{id: a, {always}}}, {{id: b, {always}, mode: audit}}]
+"""
+    policy = loaded(tmp_path, rules=rules).policy
+    assert [rule.id for rule in policy.rules_of["billing-read"]] == ["by-a-lead", "last"]
+    assert [rail.id for rail in policy.guardrails_of["billing-read"]] == ["a"]
+    audited = policy.audited_of["billing-read"]
+    assert [(each.one.id, type(each.one), each.after) for each in audited] == [
+        ("b", Guardrail, 0),
+        ("a", Rule, 1),
+    ]
+
+
+def test_conditions_of_stages_stand_with_their_chain(tmp_path):
+    rules = RULES.replace("[leads]}", "[leads], when: [\"'engineers' in user.groups\"]}")
+    policy = loaded(tmp_path, rules=rules).policy
+    (rule,) = policy.rules_of["billing-read"]
+    assert rule.chain is not None
+    [condition] = rule.chain.conditions[0]
+    assert condition.text == "'engineers' in user.groups"
+    assert [group.name for group in policy.groups_read_for("billing-read")] == ["engineers"]

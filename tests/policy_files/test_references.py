@@ -347,8 +347,10 @@ def test_people_on_call_and_managers_are_groups_like_others(tmp_path):
 def test_nobody_can_ask_as_their_own_manager(tmp_path):
     rules = RULES.replace("requesters: [engineers]", "requesters: [engineers, boss]")
     rules += "    when: [\"!('manager' in user.groups)\"]\n"
+    rules = rules.replace("[leads]}", "[leads], when: [\"'boss' in user.groups\"]}")
     found = problems(tmp_path, groups=GROUPS + FROM_ELSEWHERE, rules=rules)
     assert [line.split(": ", 1)[1] for line in found] == [
+        "chains.one-lead.stages[0].when[0]: 'boss' is their manager, and nobody is their own",
         "rules[0].requesters[1]: 'boss' is their manager, and nobody is their own",
         "rules[0].when[0]: 'manager' is their manager, and nobody is their own",
     ]

@@ -43,6 +43,7 @@ from bot.slack.modals import (
     token_modal,
 )
 from bot.slack.mrkdwn import ACCESSIBILITY_LABEL, Rendered
+from bot.slack.use import alarm
 from bot.usecases.background import Background
 from tests.builders import (
     ANNA,
@@ -79,6 +80,8 @@ def every_message(played):
     for event in played.events:
         yield "line", thread_line(event, request)
         yield "dm", outcome_dm(event, request)
+        if isinstance(event, e.Misused):
+            yield from (("alarm", alarm(event, each)) for each in (played.snapshots[0], request))
     for snapshot in played.snapshots:
         yield "card", request_card(snapshot)
         yield "copy", retired_card(snapshot)

@@ -3,6 +3,7 @@ from datetime import timedelta
 import pytest
 
 from bot.store.memory import (
+    MemoryEndedTokens,
     MemoryJobs,
     MemoryLedger,
     MemoryListings,
@@ -13,6 +14,7 @@ from bot.store.memory import (
 )
 from bot.store.memory_use import MemoryUseBook
 from tests.builders import T0
+from tests.contracts.ended_contract import EndedContract
 from tests.contracts.jobs_contract import JobsContract
 from tests.contracts.ledger_contract import LedgerContract
 from tests.contracts.listings_contract import ListingsContract
@@ -44,6 +46,7 @@ def world() -> World:
         jobs=MemoryJobs(store),
         receipts=MemoryReceipts(store),
         tokens=MemoryTokenIndex(store),
+        ended=MemoryEndedTokens(store),
         once=MemoryOnce(store),
         use=MemoryUseBook(store),
         now=clock.now,
@@ -70,3 +73,6 @@ class TestMemoryOnce(OnceContract): ...
 
 
 class TestMemoryUse(UseContract): ...
+
+
+class TestMemoryEnded(EndedContract): ...
