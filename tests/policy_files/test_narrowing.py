@@ -96,6 +96,16 @@ def test_only_the_file_that_declares_the_bundle_changes(tmp_path):
     assert scope not in kept.scope_names
 
 
+def test_what_is_written_too_oddly_is_left_to_people():
+    text = "bundles:\n  one:\n    scopes:\n      ? a\n      : A\n      b: B\n"
+    file = File(path="b.yaml", raw=text.encode())
+    with pytest.raises(Misconfigured) as problem:
+        without_scopes(Folder(name="p", files=(file,)), "one", ["a"])
+    assert str(problem.value) == (
+        "p/b.yaml is written in a way that cannot be changed by itself; take a out of one by hand"
+    )
+
+
 @pytest.mark.parametrize(
     ("bundle", "scopes", "said"),
     [

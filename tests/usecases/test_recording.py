@@ -176,3 +176,18 @@ async def test_a_store_that_is_away_ends_nothing():
     work.stop()
     await task
     assert (await counts(book))[Seen.BEYOND, "invoices:read"] == 1
+
+
+async def test_a_store_that_was_away_when_the_end_began_is_tried_once_more():
+    class Last(Book):
+        async def add(self, batch) -> None:
+            work.stop()
+            await super().add(batch)
+
+    book = Last()
+    recorder = made(book)
+    work = Recording(recorder, look=lambda: None)
+    recorder.note(use(outcome=UseOutcome.BEYOND))
+    book.lost = 1
+    await work.run()
+    assert [batch.id for batch in book.batches] == ["i.1", "i.1"]

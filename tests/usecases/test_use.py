@@ -139,6 +139,16 @@ async def test_months_of_misuse_are_few_facts(bot: Bot) -> None:
     assert 5 < len(await facts(bot, request, e.Misused)) < 30
 
 
+async def test_once_all_is_told_nothing_is_owed(bot: Bot) -> None:
+    request = await bot.granted("auto")
+    await call(bot, request, WRITE)
+    await written(bot)
+    now = bot.clock.now() + timedelta(hours=1)
+    job = Job(id=JobId(MISUSE, request.id), fence=1, payload="", attempt=1, now=now, due=now)
+    assert await bot.misuses(job) is None
+    assert len(await facts(bot, request, e.Misused)) == 1
+
+
 async def test_each_kind_is_told_on_its_own(bot: Bot) -> None:
     request = await bot.granted("auto")
     await call(bot, request)
