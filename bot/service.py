@@ -20,6 +20,7 @@ from slack_bolt.async_app import AsyncApp
 
 from bot.config import Settings
 from bot.core.errors import Busy, Misconfigured, Unavailable
+from bot.http.peers import Peers
 from bot.http.server import HttpParts, make_app, make_runner
 from bot.keyring.watch import KeyWatch
 from bot.readiness import Readiness
@@ -240,11 +241,17 @@ async def _serving(
     app = make_app(
         HttpParts(
             tokens=parts.tokens,
+            machines=parts.machines,
             revocations=parts.revocations,
             clients=parts.clients,
             jwks=on.keyring.jwks,
             issuer=settings.issuer,
             resources=lambda: on.loaded.resources,
+            scopes=lambda: on.loaded.policy.scopes,
+            homes=lambda: on.loaded.homes,
+            enforcement=parts.enforcement,
+            peers=Peers(settings.gateways),
+            cached_for=settings.passes_kept,
             slack=over_http(bolt, secret) if secret is not None else None,
             ready=health.report,
             render_metrics=health.metrics,

@@ -1,5 +1,6 @@
 """The composition root: the only module that knows every concrete class, and reads the clock."""
 
+import secrets
 import time
 import uuid
 from collections.abc import AsyncGenerator, Sequence
@@ -45,10 +46,12 @@ from bot.trackers.json_url import JsonUrl
 from bot.usecases.background import Backgrounds
 from bot.usecases.desk import Desk, Stores
 from bot.usecases.emergencies import Emergencies
+from bot.usecases.enforcement import Enforcement
 from bot.usecases.facts import FactFinder
 from bot.usecases.forbidden import Forbidden
 from bot.usecases.gate import Gate
 from bot.usecases.intake import Intake
+from bot.usecases.machines import Machines
 from bot.usecases.misuse import Misuses
 from bot.usecases.ports import MISUSE, SHOW, OnCall, Queue, Tickets
 from bot.usecases.recording import Recorder, Recording
@@ -230,6 +233,8 @@ class Parts:
     requests: Requests
     workers: tuple[Worker, ...]
     tokens: Tokens
+    machines: Machines
+    enforcement: Enforcement
     revocations: Revocations
     clients: Clients
     listeners: Listeners
@@ -310,6 +315,14 @@ def build(on: Ground, home: Home) -> Parts:
         requests=requests,
         workers=(safety, messages, watches),
         tokens=Tokens(store.tokens, on.keyring, clock, requests, log=recorder, suspects=suspects),
+        machines=Machines(
+            requests,
+            desk.mint,
+            policy=policy,
+            alarm=lambda: on.loaded.admin_channel,
+            draw=secrets.token_urlsafe,
+        ),
+        enforcement=Enforcement(store.tokens, on.keyring, clock, recorder, suspects),
         revocations=Revocations(
             store.ended,
             kids=on.keyring.kids,

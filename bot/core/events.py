@@ -8,6 +8,7 @@ from typing import Final, TypeAlias, TypedDict
 from bot.core.emergency import Emergency
 from bot.core.identity import Actor, GrantId, RequestId
 from bot.core.known import Known, Members, OptionalStage, Shadow
+from bot.core.machine import Machine
 from bot.core.policy import Group, Stage, groups_in
 from bot.core.scopes import Delivery, Risk, ScopeText
 from bot.core.tickets import SeenTicket
@@ -21,6 +22,7 @@ class TokenSpec:
     Attributes:
         jti: Unique per issuer (RFC 7519, section 4.1.7).
         issued_at, expires_at: Whole seconds, UTC.
+        actor: The client that acts for the subject (RFC 8693, section 4.1); "" where nobody does.
     """
 
     kid: str
@@ -32,6 +34,7 @@ class TokenSpec:
     scopes: tuple[str, ...]
     issued_at: datetime
     expires_at: datetime
+    actor: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +79,7 @@ class Requested(Fact):
         known: What was decided on besides; None in records from before it was kept.
         members: Who was in the groups that have, or could come to have, a say in the chain.
         idle_end: The grant ends when it was not used for so long; None if that does not matter.
+        machine: The client that asks, in the name of `by` or for itself; None where a person does.
         optional: What came of the stages that could be skipped.
         shadows: What rules and guardrails in audit mode would have done.
     """
@@ -111,6 +115,12 @@ class Requested(Fact):
     idle_end: timedelta | None = None
     optional: tuple[OptionalStage, ...] = ()
     shadows: tuple[Shadow, ...] = ()
+    machine: Machine | None = None
+
+    @property
+    def asker(self) -> Actor:
+        """Whose asks this one is counted among: a client's own, whomever it names."""
+        return self.machine.actor if self.machine is not None else self.by
 
     @property
     def voices(self) -> tuple[Group, ...]:
@@ -199,6 +209,11 @@ class Approved(Fact):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GlassBroken(Fact):
     """The requester broke the glass: nobody was asked, and somebody else must review it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disowned(Fact):
+    """The person in whose name a client asked says that it does not act for them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -342,6 +357,7 @@ Event: TypeAlias = (
     | Escalated
     | Approved
     | GlassBroken
+    | Disowned
     | Denied
     | Cancelled
     | Lapsed
@@ -375,6 +391,7 @@ WIRE: Final[Mapping[type[Event], str]] = {
     Escalated: "request.escalated",
     Approved: "request.approved",
     GlassBroken: "request.glass_broken",
+    Disowned: "request.disowned",
     Denied: "request.denied",
     Cancelled: "request.cancelled",
     Lapsed: "request.lapsed",

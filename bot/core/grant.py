@@ -8,7 +8,7 @@ from typing import Any, Final
 from bot.core import events as e
 from bot.core.durations import spell
 from bot.core.errors import WrongState
-from bot.core.identity import Actor, GrantId, RequestId, grant_id
+from bot.core.identity import Actor, GrantId, Kind, RequestId, grant_id
 from bot.core.scopes import Prolonging
 from bot.core.states import (
     SCRUB_AFTER,
@@ -90,16 +90,18 @@ def token_spec(
 
     NumericDate is whole seconds here, so a token may die a part of a second early, never late.
     """
+    machine, is_person = asked.machine, asked.by.kind is Kind.PERSON
     return e.TokenSpec(
         kid=signing.kid,
         issuer=signing.issuer,
         jti=f"{grant_id(asked.request)}.{number}",
         audience=asked.resource,
-        subject=str(asked.by),
-        client=SLACK_CLIENT,
+        subject=str(asked.by) if is_person else asked.by.id,
+        client=machine.client if machine is not None else SLACK_CLIENT,
         scopes=tuple(text.scope for text in asked.scopes),
         issued_at=now.replace(microsecond=0),
         expires_at=ends_at.replace(microsecond=0),
+        actor=machine.client if machine is not None and is_person else "",
     )
 
 
@@ -190,12 +192,15 @@ def grant_timers(grant: Grant) -> dict[Timer, datetime]:
 def claims(token: e.TokenSpec) -> Mapping[str, Any]:
     """Return the claims of an access token.
 
-    Source: RFC 9068, section 2.2; `scope` as in RFC 8693, section 4.2; times are NumericDate.
+    Source: RFC 9068, section 2.2; `act` and `scope` as in RFC 8693, sections 4.1 and 4.2; times
+    are NumericDate.
     """
+    acts = {"act": {"sub": token.actor}} if token.actor else {}
     return {
         "iss": token.issuer,
         "aud": token.audience,
         "sub": token.subject,
+        **acts,
         "client_id": token.client,
         "iat": int(token.issued_at.timestamp()),
         "exp": int(token.expires_at.timestamp()),

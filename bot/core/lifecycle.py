@@ -8,12 +8,14 @@ from functools import reduce
 from typing import Final
 
 from bot.core import events as e
+from bot.core.disowning import disowning, is_disowned, still_disownable
 from bot.core.durations import spell
 from bot.core.errors import NotAllowed, TooLate, WrongState
 from bot.core.grant import Grant, prolonged, token_spec
 from bot.core.identity import BOT, Actor
 from bot.core.moves import (
     Deliver,
+    Disown,
     End,
     EndUnused,
     EndWithTicket,
@@ -76,6 +78,10 @@ def decide(request: Request, move: Move, *, by: Actor, case: Circumstances) -> t
         if is_settled(request, move, by):
             return ()
         still_open(request, move, case.now)
+    elif isinstance(move, Disown):
+        if is_disowned(request, by):
+            return ()
+        still_disownable(request, case.now)
     elif isinstance(move, ReviewMove):
         if is_reviewed(request.review, move, by):
             return ()
@@ -97,6 +103,8 @@ def decide(request: Request, move: Move, *, by: Actor, case: Circumstances) -> t
 def _facts(request: Request, move: Move, *, by: Actor, case: Circumstances) -> tuple[e.Event, ...]:
     if isinstance(move, PendingMove):
         return settling(request, move, by=by, case=case)
+    if isinstance(move, Disown):
+        return disowning(request, by=by, now=case.now)
     if isinstance(move, ReviewMove):
         return reviewing(request, move, by=by, case=case)
     if isinstance(move, UseMove):

@@ -145,6 +145,11 @@ class SumUp:
 
 
 @dataclass(frozen=True, slots=True)
+class Disown:
+    """Say that the client that asks in one's name does not act for one."""
+
+
+@dataclass(frozen=True, slots=True)
 class SignOff:
     """Find that the glass was broken for good reason."""
 
@@ -181,4 +186,4 @@ GrantMove: TypeAlias = (
 UseMove: TypeAlias = TellMisuse | SumUp
 # On the review of a break-glass grant.
 ReviewMove: TypeAlias = SignOff | RaiseConcern | RemindReview | MarkOverdue
-Move: TypeAlias = PendingMove | GrantMove | UseMove | ReviewMove
+Move: TypeAlias = PendingMove | GrantMove | UseMove | ReviewMove | Disown

@@ -71,6 +71,7 @@ def requested(
         known=known,
         idle_end=bundle.idle_end,
         members=tuple(_kept(name, users) for name, users in sorted((members or {}).items())),
+        machine=ask.machine,
         optional=decision.optional if isinstance(decision, NeedApproval) else (),
         shadows=decision.shadows,
     )

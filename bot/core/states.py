@@ -117,7 +117,7 @@ REVIEW_NEXT: Final[Mapping[ReviewState, Mapping[type[e.Event], ReviewState]]] = 
 
 # Facts that change no state and are allowed in every one.
 NOTES: Final[frozenset[type[e.Event]]] = frozenset(
-    {e.Refused, e.Revealed, e.Misused, e.UsageSummed}
+    {e.Refused, e.Revealed, e.Disowned, e.Misused, e.UsageSummed}
 )
 
 # Which timers a state owns; entering a state without one of them stops it.

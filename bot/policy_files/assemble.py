@@ -65,6 +65,7 @@ def clients_of(declared: Declared) -> Mapping[str, Client]:
             resources=frozenset(entry.model.resources or ()),
             bundles=tuple(entry.model.bundles or ()),
             owner=entry.model.owner or "",
+            reason=entry.model.reason,
         )
         for entry in declared.clients
     }
@@ -271,6 +272,7 @@ def _rule(
         bundles=_selector(model.bundles),
         verdict=model.decision,
         requesters=tuple(model.requesters or ()),
+        clients=tuple(model.clients or ()),
         max_duration=model.max_duration,
         during=windows[model.during] if model.during is not None else None,
         when=tuple(compile_condition(text) for text in model.when or ()),
@@ -286,6 +288,7 @@ def _guardrail(entry: Entry[documents.Guardrail], windows: Mapping[str, Window])
         id=model.id,
         bundles=_selector(model.bundles),
         requesters=tuple(model.requesters or ()),
+        clients=tuple(model.clients or ()),
         during=windows[model.during] if model.during is not None else None,
         when=tuple(compile_condition(text) for text in model.when or ()),
         deny=model.deny,

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from bot.core.policy import Policy
 from bot.policy_files.documents import Model
@@ -42,9 +42,13 @@ Number = Annotated[int, Field(ge=0)]
 
 
 class Given(Model):
-    """Who asks for what, and how things stand."""
+    """Who asks for what, and how things stand.
+
+    A `client` asks in the name of the `user`, or for itself where none is given.
+    """
 
     user: UserId = "U0SOMEBODY"
+    client: Name | None = None
     groups: list[Name] = Field(default_factory=list)
     bundle: Name
     scopes: Annotated[list[Scope], Field(min_length=1)] | None = None
@@ -57,6 +61,19 @@ class Given(Model):
     requests_today: Number = 0
     auto_today: Number = 0
     tracker_down: bool = False
+
+    @property
+    def is_service(self) -> bool:
+        """Whether a client asks for itself."""
+        return self.client is not None and "user" not in self.model_fields_set
+
+    @model_validator(mode="after")
+    def _is_somebody(self) -> "Given":
+        if self.is_service and self.groups:
+            raise ValueError("a client alone is in no group; name the `user` whom it asks for")
+        if self.client is not None and self.break_glass:
+            raise ValueError("no client can break the glass; take `client` or `break_glass` out")
+        return self
 
 
 class Expect(Model):

@@ -245,6 +245,7 @@ class Rule(Model):
     id: Name
     bundles: Selector
     decision: Decision
+    clients: Names | None = None
     mode: Mode = "enforce"
     requesters: Annotated[Names | None, Field(validate_default=True)] = None
     max_duration: Length | None = None
@@ -256,7 +257,8 @@ class Rule(Model):
     @field_validator("requesters")
     @classmethod
     def _are_named(cls, groups: list[str] | None, info: ValidationInfo) -> list[str] | None:
-        if groups is None and info.data.get("decision", Verdict.DENY) is not Verdict.DENY:
+        named = groups is not None or info.data.get("clients", "wrong") is not None
+        if not named and info.data.get("decision", Verdict.DENY) is not Verdict.DENY:
             raise ValueError("say whose requests: only a rule that denies is for everybody")
         return groups
 
@@ -278,6 +280,7 @@ class Guardrail(Model):
     bundles: Selector
     mode: Mode = "enforce"
     requesters: Names | None = None
+    clients: Names | None = None
     during: Name | None = None
     when: When | None = None
     deny: bool = False

@@ -10,6 +10,7 @@ from bot.core.emergency import in_emergency
 from bot.core.errors import BotError, Invalid, NotAllowed
 from bot.core.explaining import Explanation, explained, presumed_groups
 from bot.core.identity import person
+from bot.core.machine import Machine
 from bot.core.policy import Chain, Policy, Verdict
 from bot.core.scopes import Bundle
 from bot.core.tickets import SeenTicket
@@ -85,17 +86,19 @@ def _explained(case: Case, policy: Policy) -> Explanation:
         policy = in_emergency(policy, policy.bundles[given.bundle])
     bundle = policy.bundles[given.bundle]
     example = bundle.ticket.example if bundle.ticket is not None else ""
+    machine = Machine(client=given.client, owner="") if given.client is not None else None
     ask = checked(
         bundle,
-        by=person(given.user, home=HOME),
+        by=machine.actor if machine and given.is_service else person(given.user, home=HOME),
         scopes=given.scopes,
         duration=given.duration,
         reason=given.reason,
         ticket=example if given.ticket is None else given.ticket,
+        machine=machine,
     )
     facts = Facts(
         now=case.as_of,
-        groups=presumed_groups(policy, given.user, given.groups),
+        groups=presumed_groups(policy, ask.by.id, given.groups),
         active_grants=given.active_grants,
         requests_today=given.requests_today,
         auto_today=given.auto_today,

@@ -214,6 +214,8 @@ class Said:
 
     def _about(self, one: Rule | Guardrail) -> Term:
         parts: list[Term] = []
+        if one.clients:
+            return False  # who asks is a person here
         if one.requesters:
             named = [self.policy.groups[name] for name in one.requesters]
             parts.append(either(*map(self.asked.is_in, named)))

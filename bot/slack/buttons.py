@@ -36,6 +36,7 @@ class Action(StrEnum):
     BREAK_GLASS = "break_glass"
     SIGN_OFF = "sign_off"
     CONCERN = "concern"
+    NOT_ME = "not_me"
 
 
 def read_id(typed: str) -> RequestId:

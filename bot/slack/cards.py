@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from bot.core.grant import Close
-from bot.core.identity import BOT
+from bot.core.identity import BOT, Kind
 from bot.core.request import Request
 from bot.core.states import GrantState, RequestState
-from bot.slack import glass, words
+from bot.slack import clients, glass, words
 from bot.slack.buttons import Action, button_value, ending_button
 from bot.slack.elsewhere import unknown
 from bot.slack.mrkdwn import (
@@ -89,7 +89,8 @@ def why(request: Request) -> Block:
 
 def _card(request: Request, found: Found, *, live: bool) -> Rendered:
     decision, _ = packed(_decision(request, found), room=MESSAGE_WEIGHT // 2, blocks=4)
-    above, below = [head(request), why(request)], [*decision, context(_small_print(request))]
+    above = [head(request), *clients.on_card(request), why(request)]
+    below = [*decision, context(_small_print(request))]
     row = actions(*_buttons(request, whole=True)) if live else []
     scopes, hidden = _scopes(request, beside=[*above, *below, *row])
     if hidden and live:
@@ -198,8 +199,9 @@ def _buttons(request: Request, *, whole: bool) -> Iterator[Block]:
         yield button(Action.NARROW, "Approve with changes", value=value, describes=reads)
     if pending:
         yield button(Action.DENY, "Deny", value=value, style="danger", describes=f"Deny {about}")
-        reads = f"Ask the requester about {about}"
-        yield button(Action.QUESTION, "Ask a question", value=value, describes=reads)
+        if request.requester.kind is Kind.PERSON:
+            reads = f"Ask the requester about {about}"
+            yield button(Action.QUESTION, "Ask a question", value=value, describes=reads)
         reads = f"What is behind {about}"
         yield button(Action.DETAILS, "Details", value=value, describes=reads)
     yield from glass.review_buttons(request)

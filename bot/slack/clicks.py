@@ -10,6 +10,7 @@ from bot.core.moves import (
     Approve,
     Cancel,
     Deny,
+    Disown,
     Move,
     Narrow,
     Question,
@@ -39,6 +40,7 @@ _SIMPLE: Final[Mapping[str, Move]] = {
     Action.CANCEL: Cancel(),
     Action.REVOKE: Revoke(),
     Action.END_NOW: Revoke(),
+    Action.NOT_ME: Disown(),
 }
 # They open a form, and change nothing by themselves.
 _OPENING: Final = frozenset(
@@ -233,6 +235,8 @@ def done(move: Move, request: Request) -> str:
             return "Signed off; the requester is told."
         case RaiseConcern():
             return "Your concern is recorded; the review stays open until somebody signs it off."
+        case Disown():
+            return "Nobody has access in your name by this any more, and security is told."
         case Revoke():
             return "Ended: its tokens no longer work."
         case Scrub():

@@ -12,7 +12,7 @@ from bot.core.policy import Group
 from bot.core.sources import Source
 from bot.slack.api import SlackApi, SlackError
 from bot.slack.cache import Kept
-from bot.slack.sources import Sources, unreadable
+from bot.slack.sources import Sources, is_of_somebody, unreadable
 from bot.usecases.ports import OnCall, Standing
 
 # Events tell of changes at once, but each reaches one replica only: the others learn in a minute.
@@ -142,6 +142,8 @@ class SlackDirectory:
         """
         sources = {each for group in groups for each in group.sources(about.id)}
         told = {each: self._sources.kept(each, fresh=fresh) for each in sources}
+        if about.kind is not Kind.PERSON:  # a client has no profile, and so no manager
+            told |= dict.fromkeys(filter(is_of_somebody, sources), frozenset())
         unknown = [each for each, users in told.items() if users is None]
         if unknown:  # all at once, as Slack waits for our answer
             asked = await asyncio.gather(

@@ -43,6 +43,7 @@ _TRIED: Final[Mapping[str, str]] = {
     "scrub": "remove the token",
     "signoff": "sign this break-glass off",
     "raiseconcern": "raise a concern about this break-glass",
+    "disown": "say that this was not them",
 }
 
 
@@ -107,7 +108,14 @@ def _called(event: e.Event, request: Request, found: Found) -> str:
 _OfStages: TypeAlias = e.Voted | e.StagePassed | e.Reminded | e.Escalated
 _OfTalks: TypeAlias = e.Narrowed | e.Asked | e.Answered
 _OfRequest: TypeAlias = (
-    e.Requested | e.Approved | e.GlassBroken | e.Denied | e.Cancelled | e.Lapsed | e.Refused
+    e.Requested
+    | e.Approved
+    | e.GlassBroken
+    | e.Disowned
+    | e.Denied
+    | e.Cancelled
+    | e.Lapsed
+    | e.Refused
 )
 
 
@@ -119,6 +127,10 @@ def _told(event: e.Event, request: Request) -> tuple[str, str] | None:
         return _of_talks(event, request)
     if isinstance(event, _OfRequest):
         return _of_request(event, request)
+    if isinstance(event, e.UsageSummed):
+        return use.sum_line(event), ""
+    if isinstance(event, e.Misused):
+        return None
     if isinstance(event, glass.OfReview):
         return glass.review_line(event)
     return _of_grant(event, request)
@@ -168,7 +180,10 @@ def _of_request(event: _OfRequest, request: Request) -> tuple[str, str]:
     who = mention(event.by)
     match event:
         case e.Requested():
-            return f"🙋 {who} asked for {words.wanted(request)}", ""
+            whose = words.in_whose_name(request)
+            return f"🙋 {words.asker(request)} asked for {words.wanted(request)}{whose}", ""
+        case e.Disowned():
+            return f"🚨 {who} says: *not me*. The client does not act for them", ""
         case e.GlassBroken():
             return glass.broken_line(request), ""
         case e.Approved(by=by):
@@ -197,20 +212,18 @@ def _of_grant(
     | e.Extended
     | e.Ended
     | e.Revoked
-    | e.Revealed
-    | e.Misused
-    | e.UsageSummed,
+    | e.Revealed,
     request: Request,
 ) -> tuple[str, str] | None:
     who, owner = mention(event.by), mention(request.requester)
     match event:
-        case e.Granted() | e.Misused():
+        case e.Granted():
             return None
-        case e.UsageSummed():
-            return use.sum_line(event), ""
         case e.Started(token=token):
             return f"🔑 The access works until {moment(token.expires_at)}", ""
         case e.Delivered():
+            if request.asked.machine is not None:
+                return f"📬 Handed to the client {words.asker(request)}", ""
             waits = request.asked.delivery is Delivery.REVEAL
             how = "can open the token in a direct message" if waits else "has got the token"
             return f"📬 {owner} {how}", ""

@@ -72,7 +72,13 @@ class MemoryDirectory:
 
     async def members_of(self, group: Group, *, about: Actor) -> frozenset[str]:
         """See `Directory.members_of`."""
-        of = {source: self._members(source) for source in group.sources(about.id)}
+        nobody, is_person = frozenset[str](), about.kind is Kind.PERSON
+        of = {
+            source: self._members(source)
+            if is_person or not isinstance(source, ProfileField)
+            else nobody
+            for source in group.sources(about.id)
+        }
         return group.members(of, about=about.id)
 
     def _members(self, source: Source) -> frozenset[str]:
@@ -209,7 +215,7 @@ def _wanted(story: Story) -> Iterator[_Wanted]:
         if isinstance(fact, e.Misused):
             continue
         yield _Wanted(name=f"line:{number}", channel=channel, text=text, in_thread=True)
-        if isinstance(fact, e.Started | e.Extended):
+        if isinstance(fact, e.Started | e.Extended) and request.asked.machine is None:
             tokens += 1
             yield _token(story, tokens, home)
     misused = {fact.what.kind: fact for fact in story.history if isinstance(fact, e.Misused)}

@@ -69,7 +69,18 @@ def wish(request: Request) -> str:
     if request.asked.emergency is not None:
         is_denied = request.state is RequestState.DENIED
         verb = "wanted to break the glass for" if is_denied else "broke the glass for"
-    return f"{mention(request.requester)} {verb} {wanted(request)}"
+    return f"{asker(request)} {verb} {wanted(request)}{in_whose_name(request)}"
+
+
+def asker(request: Request) -> str:
+    """Return who asks: a person, or a client."""
+    return mention(request.asked.asker)
+
+
+def in_whose_name(request: Request) -> str:
+    """Return in whose name a client asks: " in the name of @Anna"; "" where nobody is named."""
+    asked = request.asked
+    return f" in the name of {mention(asked.by)}" if asked.asker != asked.by else ""
 
 
 def ticket(asked: e.Requested) -> str:

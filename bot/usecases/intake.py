@@ -65,7 +65,8 @@ class Intake:
         Raises:
             Unavailable: It may not have been taken down; sending the same again is safe.
         """
-        point = f"{caller.id}:{report.point}"
+        # One that calls itself by its client's name has no other.
+        point = caller.id if report.point == caller.id else f"{caller.id}:{report.point}"
         uses = await self._believed(report, point, caller)
         now = self._clock.now()
         beats = [

@@ -5,7 +5,7 @@ All times are aware UTC datetimes. Stores raise `Unavailable` when nothing was d
 `OutcomeUnknown` when a change may or may not have been stored.
 """
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -296,6 +296,15 @@ class TokenIndex(Protocol):
 
     async def find(self, hash_: TokenHash) -> TokenRecord | None:
         """Return the token's record, or None when it may not be used.
+
+        Raises:
+            Unavailable: The store did not answer.
+        """
+
+    async def living(self) -> Collection[tuple[TokenHash, TokenRecord]]:
+        """Return all tokens that may be used; for operators, as it looks at every one.
+
+        One that comes or goes meanwhile may be in it or not.
 
         Raises:
             Unavailable: The store did not answer.

@@ -118,8 +118,8 @@ class Tokens:
             Unavailable: The store did not answer; the token must not be believed.
         """
         hash_ = hash_of(token)
-        record = await self._mine(hash_, caller)
-        if record is None:
+        record = await self._working(hash_)
+        if record is None or record.answer["aud"] not in caller.resources:
             self._take_down_unknown(token, hash_, caller, call)
             return INACTIVE
         lacks = not set(call.scopes) <= set(record.answer["scope"].split(" "))
@@ -154,24 +154,28 @@ class Tokens:
         )
 
     async def revoke(self, token: str, *, caller: Client, delivery: str) -> None:
-        """End the grant of `token` if it is for a resource of `caller` (RFC 7009, section 2.1).
+        """End the grant of `token` if `caller` has it, or its resource (RFC 7009, section 2.1).
 
         Any other token is left alone, and the answer does not tell.
 
         Raises:
             Unavailable: The store did not answer; the token may still work.
         """
-        record = await self._mine(hash_of(token), caller)
-        if record is None:
+        record = await self._working(hash_of(token))
+        if record is None or not _may_revoke(record, caller):
             return
         try:
             await self._revoker.revoke_for(record.request, caller=caller, delivery=delivery)
         except Refused:
             return  # it has ended in the meantime, which is what was wanted
 
-    async def _mine(self, hash_: TokenHash, caller: Client) -> TokenRecord | None:
+    async def _working(self, hash_: TokenHash) -> TokenRecord | None:
         record = await self._index.find(hash_)
-        if record is None or record.answer["aud"] not in caller.resources:
+        if record is None:
             return None
         dead = record.expires_at <= self._clock.now() or not self._signer.knows(record.kid)
         return None if dead else record
+
+
+def _may_revoke(record: TokenRecord, caller: Client) -> bool:
+    return record.answer["aud"] in caller.resources or record.answer["client_id"] == caller.id
