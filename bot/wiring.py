@@ -284,10 +284,18 @@ def build(on: Ground, home: Home) -> Parts:
         clock=clock,
     )
     usages = Usages(store.use, clock)
+    timers = Timers(
+        desk,
+        gate,
+        policy=policy,
+        tickets=tickets,
+        usages=usages,
+        still_right=requests.still_right,
+    )
     handlers: dict[str, Handler] = {
         SHOW: shows,
         MISUSE: Misuses(desk, ledger=store.ledger, book=store.use),
-        **dict.fromkeys(Timer, Timers(desk, gate, policy=policy, tickets=tickets, usages=usages)),
+        **dict.fromkeys(Timer, timers),
     }
     safety, messages, watches = (
         Worker(queue, store.jobs, handlers, clock=clock, metrics=on.metrics)
@@ -388,7 +396,9 @@ def _front(
 ) -> Listeners:
     """Return what everything that Slack sends comes to."""
     return Listeners(
-        commands=Commands(requests, emergencies, reports, api=on.api),
+        commands=Commands(
+            requests, emergencies, reports, api=on.api, zones=directory, clock=on.clock
+        ),
         clicks=clicks,
         submissions=Submissions(requests, emergencies),
         api=on.api,

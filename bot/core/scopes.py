@@ -42,6 +42,13 @@ class ScopeText:
     words: str = ""
 
 
+class Starts(StrEnum):
+    """When the time of a grant begins: as it is approved, or when the person first takes it."""
+
+    APPROVAL = "approval"
+    REVEAL = "reveal"
+
+
 class Tracker(StrEnum):
     """What keeps tickets."""
 
@@ -145,6 +152,9 @@ class Bundle:
         channel: "#name" or id of the channel that its cards go to.
         glass: What is broken in an emergency; None where nothing can be.
         idle_end: A grant that was not used for so long ends; None for no such end.
+        claim_within: How long after the approval the requester may start the grant; None where it
+            starts by itself.
+        start_within: How far ahead a start may be asked for; None where it may not.
     """
 
     name: str
@@ -167,6 +177,8 @@ class Bundle:
     delivery: Delivery = Delivery.MESSAGE
     glass: Glass | None = None
     idle_end: timedelta | None = None
+    claim_within: timedelta | None = None
+    start_within: timedelta | None = None
 
     @property
     def scope_names(self) -> tuple[str, ...]:

@@ -6,11 +6,10 @@ import json
 import logging
 import re
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Self, TypeAlias
-from urllib.parse import parse_qsl, quote_plus
+from urllib.parse import parse_qs, quote_plus
 
 import jwt
 from aiohttp import ClientError, ClientSession, ClientTimeout
@@ -46,9 +45,8 @@ class Guard:
     client_secret: str = field(repr=False)
     url: str = ""  # where the issuer is reached, if not under its name
     resource_metadata: str = ""  # where this API is described (RFC 9728), for challenges
-    # What happens while nobody knows what has ended; no end goes unnoticed for longer than this.
-    when_stale: Literal["refuse", "allow"] = "refuse"
-    stale_after_s: float = 60.0
+    when_stale: Literal["refuse", "allow"] = "refuse"  # while nobody knows what has ended
+    stale_after_s: float = 60.0  # when that begins: no end goes unnoticed for longer
     address_header: str = ""  # in which a proxy that all calls come through tells the caller's
 
     def __post_init__(self) -> None:
@@ -67,8 +65,7 @@ class Guard:
         pair = f"{quote_plus(self.client_id)}:{quote_plus(self.client_secret)}"
         login = {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
         self._session = ClientSession(self.url, headers=login, timeout=ClientTimeout(CALL_S))
-        with suppress(*_FAULTS):
-            await self._poll()
+        await self._tried(self._poll())
         self._tasks = [asyncio.create_task(loop) for loop in (self._follow(), self._report())]
         return self
 
@@ -77,7 +74,7 @@ class Guard:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._tell()
+        await self._tried(self.uses.send(self._session))
         await self._session.close()
 
     async def admit(
@@ -88,15 +85,13 @@ class Guard:
         A token in the query is refused, as queries are logged. See `verify`.
         """
         given, about = header("Authorization"), self._about(scopes)
-        if len(given) > 1 or any(
-            name == "access_token" for name, _ in parse_qsl(query, keep_blank_values=True)
-        ):
+        if len(given) > 1 or "access_token" in parse_qs(query, keep_blank_values=True):
             raise Refusal("send one token, in the header", "invalid_request", **about)
         scheme, _, token = (given[0] if given else "").partition(" ")
         if scheme.lower() != "bearer":
             raise Unauthorized("a bearer token is needed", "", **about)
         if self.address_header:
-            peer = ",".join(header(self.address_header)).rpartition(",")[2].strip()
+            peer = ",".join(header(self.address_header)).rpartition(",")[2].strip()[:45]
         return await self.verify(token.strip(" "), scopes=scopes, address=peer)
 
     async def verify(self, token: str, *, scopes: Sequence[str] = (), address: str = "") -> Claims:
@@ -105,6 +100,7 @@ class Guard:
         Raises Unauthorized if it is not good (any more), Forbidden if it lacks a scope, and
         Unavailable if nobody knows at the moment.
         """
+        about = self._about(scopes)
         stale = self.when_stale != "allow" and time.monotonic() > self._fresh_until_s
         if stale or not self._keys:
             raise Unavailable("nobody knows at the moment which tokens are good")
@@ -113,29 +109,26 @@ class Guard:
             claims: Claims = json.loads(jwt.api_jws.decode(token, key, ["RS256"]))
             self._check(claims)
         except _BAD as problem:
-            raise Unauthorized(
-                "no token for here", "invalid_token", **self._about(scopes)
-            ) from problem
+            raise Unauthorized("no token for here", "invalid_token", **about) from problem
         over = time.time() >= claims["exp"] or claims["jti"] in self._ended
-        beyond = not set(scopes).issubset(claims["scope"].split(" "))
-        outcome = "ended" if over else "beyond" if beyond else "allowed"
-        self.uses.note(claims["jti"], scopes, outcome, address, int(time.time()))
+        missing = set() if over else set(scopes).difference(claims["scope"].split(" "))
+        outcome = "ended" if over else "beyond" if missing else "allowed"
+        self.uses.note(claims["jti"], sorted(missing) or scopes, outcome, address, int(time.time()))
         if over:
-            raise Unauthorized("the access has ended", "invalid_token", **self._about(scopes))
-        if beyond:
-            raise Forbidden("a scope is missing", "insufficient_scope", **self._about(scopes))
+            raise Unauthorized("the access has ended", "invalid_token", **about)
+        if missing:
+            raise Forbidden("a scope is missing", "insufficient_scope", **about)
         return claims
 
     def _check(self, claims: Claims) -> None:
-        texts = all(type(claims[name]) is str for name in ("sub", "client_id", "jti", "scope"))
+        texts = {type(claims[name]) for name in ("sub", "client_id", "jti", "scope")} == {str}
         times = type(claims["exp"]) is type(claims["iat"]) is int
         ours = claims["iss"] == self.issuer and claims["aud"] == self.audience
         if not (texts and times and ours and claims["iat"] <= time.time() + AHEAD_S):
             raise ValueError("not for us")
 
     def _about(self, scopes: Sequence[str]) -> dict[str, str]:
-        named = {} if scopes or self.resource_metadata else {"realm": self.audience}  # one MUST be
-        return {"scope": " ".join(scopes), "resource_metadata": self.resource_metadata, **named}
+        return {"scope": " ".join(scopes), "resource_metadata": self.resource_metadata}
 
     async def _key(self, kid: str) -> Any:
         """Return a key; one that is unknown is looked for, but not often: anybody can name one."""
@@ -143,8 +136,7 @@ class Guard:
             async with self._looking:
                 if kid not in self._keys and time.monotonic() > self._look_after_s:
                     self._look_after_s = time.monotonic() + UNKNOWN_KID_EVERY_S
-                    with suppress(*_FAULTS):
-                        await self._fetch_keys()
+                    await self._tried(self._fetch_keys())
         return self._keys[kid]
 
     async def _fetch_keys(self) -> None:
@@ -158,13 +150,8 @@ class Guard:
         }
 
     async def _follow(self) -> None:
-        while True:
-            try:
-                await self._poll()
-                await asyncio.sleep(AGAIN_S / 10)
-            except _FAULTS as problem:
-                log.warning("what has ended cannot be read: %r", problem)
-                await asyncio.sleep(AGAIN_S)
+        while True:  # noqa: ASYNC110  # what is awaited in it is the work
+            await asyncio.sleep(AGAIN_S / 10 if await self._tried(self._poll()) else AGAIN_S)
 
     async def _poll(self) -> None:
         found = await self._get("v1/revocations", since=self._cursor, wait_s=str(self._wait_s))
@@ -181,14 +168,16 @@ class Guard:
 
     async def _report(self) -> None:
         while True:
-            await self._tell()
+            await self._tried(self.uses.send(self._session))
             await asyncio.sleep(AGAIN_S if self.uses.held else REPORT_EVERY_S)
 
-    async def _tell(self) -> None:
+    async def _tried(self, call: Awaitable[None]) -> bool:
         try:
-            await self.uses.send(self._session)
+            await call
         except _FAULTS as problem:
-            log.warning("use is not told yet: %r", problem)
+            log.warning("the issuer cannot be asked: %r", problem)
+            return False
+        return True
 
     async def _get(self, path: str, **asked: str) -> Any:
         timeout = ClientTimeout(CALL_S + int(asked.get("wait_s", 0)))

@@ -11,6 +11,7 @@ class Refusal(Exception):
         self.content = {"error": error or "unauthorized", "error_description": sentence}
         told = {**(self.content if error else {}), **about}
         said = ", ".join(f'{name}="{value}"' for name, value in told.items() if value)
+        said = said or 'realm="api"'  # one parameter MUST be there
         self.headers = {"Cache-Control": "no-store", "WWW-Authenticate": f"Bearer {said}"}
 
 

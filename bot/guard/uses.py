@@ -3,6 +3,7 @@
 import logging
 import uuid
 from collections.abc import Sequence
+from ipaddress import ip_address
 from typing import Any, Final
 
 import aiohttp
@@ -11,6 +12,7 @@ log = logging.getLogger(__name__)
 
 HELD_AT_MOST: Final = 10_000  # what finds no room is counted, and no more
 BATCH: Final = 200
+COUNT_AT_MOST: Final = 1_000_000
 _FAULT: Final = 500  # such an answer leaves open whether the batch was taken down
 
 
@@ -29,7 +31,7 @@ class Uses:
         if key not in self.held and len(self.held) >= HELD_AT_MOST:
             self.dropped += 1
         else:
-            self.held[key] = (self.held.get(key, (0, 0))[0] + 1, at)
+            self.held[key] = (min(self.held.get(key, (0, 0))[0] + 1, COUNT_AT_MOST), at)
 
     async def send(self, session: aiohttp.ClientSession) -> None:
         """Send a batch of what is held; where that is nothing, that this API is alive.
@@ -39,7 +41,8 @@ class Uses:
         if self._batch is None:
             taken = {key: self.held.pop(key) for key in list(self.held)[:BATCH]}
             names = ("jti", "scope", "outcome", "address", "count", "at")
-            uses = [dict(zip(names, (*key, *seen), strict=True)) for key, seen in taken.items()]
+            told = [(*key, _ip(address), *seen) for (*key, address), seen in taken.items()]
+            uses = [dict(zip(names, each, strict=True)) for each in told]
             self._batch = {"batch": uuid.uuid4().hex, "uses": uses, **self._who}
         async with session.post("v1/usage", json=self._batch, allow_redirects=False) as answer:
             if answer.status >= _FAULT:
@@ -47,3 +50,10 @@ class Uses:
             elif not answer.ok:
                 log.error("use is not wanted, and lost: %s", answer.status)
         self._batch = None
+
+
+def _ip(text: str) -> str:
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        return ""  # one that is none would have the whole batch refused

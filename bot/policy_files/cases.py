@@ -19,7 +19,17 @@ from bot.core.policy import Policy
 from bot.policy_files.documents import Model
 from bot.policy_files.explain import problems_of
 from bot.policy_files.folder import Folder, read_folder
-from bot.policy_files.kinds import Channel, Length, Name, Names, Outcome, Scope, UserId, Version
+from bot.policy_files.kinds import (
+    Channel,
+    Length,
+    Name,
+    Names,
+    Outcome,
+    Scope,
+    StartsName,
+    UserId,
+    Version,
+)
 from bot.policy_files.load import WrongFiles
 from bot.policy_files.positions import Source
 from bot.policy_files.problems import Path as At
@@ -56,6 +66,7 @@ class Given(Model):
     reason: str = "a reason that is long enough for every bundle"
     ticket: str | None = None
     as_of: AsOf | None = None
+    start_in: Length | None = None
     break_glass: bool = False
     active_grants: Number = 0
     requests_today: Number = 0
@@ -87,6 +98,7 @@ class Expect(Model):
     at_least: dict[Name, Number] | None = None
     channel: Channel | None = None
     review_by: Names | None = None
+    starts: StartsName | None = None
     because: str | None = None
     skipped: list[Name] | None = None
     audit: list[Name] | None = None

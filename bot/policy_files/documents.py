@@ -20,7 +20,7 @@ from pydantic import (
 
 from bot.core.durations import spell
 from bot.core.policy import Verdict
-from bot.core.scopes import Tracker
+from bot.core.scopes import Starts, Tracker
 from bot.core.texts import LONGEST_REASON
 from bot.core.windows import MINUTES_OF_DAY
 from bot.policy_files.kinds import (
@@ -44,6 +44,7 @@ from bot.policy_files.kinds import (
     RiskName,
     Scopes,
     Start,
+    StartsName,
     Title,
     TrackerName,
     Uri,
@@ -164,10 +165,8 @@ class Bundle(Model):
     LATER = frozenset(
         {
             "announce",
-            "claim_within",
             "delegation",
             "provider",
-            "starts",
         }
     )
 
@@ -192,6 +191,23 @@ class Bundle(Model):
     break_glass: BreakGlass | None = None
     idle_end: Length | None = None
     delivery: DeliveryName | None = None
+    starts: StartsName = Starts.APPROVAL
+    claim_within: Length | None = None
+    start_within: Length | None = None
+
+    @field_validator("claim_within")
+    @classmethod
+    def _is_claimed(cls, value: Any, info: ValidationInfo) -> Any:
+        if value and info.data.get("starts", Starts.REVEAL) is not Starts.REVEAL:
+            raise ValueError("nobody starts it; write `starts: reveal`, or take it out")
+        return value
+
+    @field_validator("start_within")
+    @classmethod
+    def _starts_by_itself(cls, value: Any, info: ValidationInfo) -> Any:
+        if value and info.data.get("starts") is Starts.REVEAL:
+            raise ValueError("who asks starts it anyway, by `starts: reveal`; take one of them out")
+        return value
 
     @field_validator("scopes")
     @classmethod

@@ -12,7 +12,8 @@ from bot.core.explaining import Explanation, explained, presumed_groups
 from bot.core.identity import person
 from bot.core.machine import Machine
 from bot.core.policy import Chain, Policy, Verdict
-from bot.core.scopes import Bundle
+from bot.core.scopes import Bundle, Starts
+from bot.core.starting import start_of
 from bot.core.tickets import SeenTicket
 from bot.policy_files.cases import Case
 from bot.policy_files.problems import Problem
@@ -46,6 +47,7 @@ class _Got:
     at_least: Mapping[str, int] = field(default_factory=dict)
     channel: str = ""
     review_by: list[str] | None = None
+    starts: Starts | None = None
     skipped: list[str] = field(default_factory=list)
     audit: list[str] = field(default_factory=list)
     reasons: tuple[str, ...] = ()
@@ -96,8 +98,10 @@ def _explained(case: Case, policy: Policy) -> Explanation:
         ticket=example if given.ticket is None else given.ticket,
         machine=machine,
     )
+    wanted = case.as_of + given.start_in if given.start_in is not None else None
+    start = start_of(bundle, wanted, now=case.as_of)
     facts = Facts(
-        now=case.as_of,
+        now=start or case.as_of,
         groups=presumed_groups(policy, ask.by.id, given.groups),
         active_grants=given.active_grants,
         requests_today=given.requests_today,
@@ -116,7 +120,9 @@ def _unknown(bundle: Bundle) -> SeenTicket | None:
 
 
 def _got(found: Explanation, case: Case) -> _Got:
-    decision, channel, glass = found.decision, found.ask.bundle.channel, found.ask.bundle.glass
+    bundle = found.ask.bundle
+    decision, channel, glass = found.decision, bundle.channel, bundle.glass
+    starts = Starts.REVEAL if bundle.claim_within is not None else Starts.APPROVAL
     audit = [shadow.id for shadow in decision.shadows]
     if isinstance(decision, Allow):
         broken = glass if case.given.break_glass else None
@@ -125,6 +131,7 @@ def _got(found: Explanation, case: Case) -> _Got:
             review_by=list(broken.review_by) if broken else None,
             rule=decision.rule,
             channel=channel,
+            starts=starts,
             audit=audit,
             reasons=decision.reasons,
         )
@@ -136,6 +143,7 @@ def _got(found: Explanation, case: Case) -> _Got:
             approvals=decision.approvals,
             at_least=_shares(decision.chain),
             channel=channel,
+            starts=starts,
             skipped=[stage.name for stage in decision.optional if not stage.is_asked],
             audit=audit,
             reasons=decision.reasons,

@@ -79,6 +79,8 @@ KNOWN: Final[Mapping[type, Parts]] = {
         description=_WORDS,
         channel=_WHERE,
         owner=_AFTERWARDS,
+        claim_within=_AFTERWARDS,
+        start_within="any moment is looked at",
         default_duration="what is asked for where nobody says; any duration is looked at",
     ),
     scopes.ScopeText: _parts("", "scope", words=_WORDS),

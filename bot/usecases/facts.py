@@ -43,15 +43,18 @@ class FactFinder:
         ticket: str | None = None,
         fresh: bool = False,
         machine: Machine | None = None,
+        decided_for: datetime | None = None,
     ) -> Facts:
         """Return what `policy` must know of `who` to decide about `bundle`.
 
         Args:
+            now: Up to when things are counted.
             besides: What is not counted: the request that is decided on, and the one whose grant
                 it would prolong.
             ticket: The ticket that is named; None where nobody has named one yet.
             fresh: Whether groups are read anew.
             machine: The client that asks in the name of `who`, or for itself.
+            decided_for: The moment that is decided about; None for `now`.
 
         Raises:
             Invalid: The ticket will not do.
@@ -65,7 +68,7 @@ class FactFinder:
         groups = await self._gate.groups_asking(who, bundle, policy, fresh=fresh)
         audited, unseen = await self._gate.groups_audited(who, bundle, policy)
         return Facts(
-            now=now,
+            now=decided_for or now,
             groups=groups | audited,
             unseen=unseen,
             active_grants=_live(requests, now) if requests is not None and wants_live else None,

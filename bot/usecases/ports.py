@@ -7,7 +7,7 @@ All times are aware UTC datetimes. Stores raise `Unavailable` when nothing was d
 
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final, NewType, Protocol, TypeAlias
@@ -42,6 +42,8 @@ JobKind: TypeAlias = Timer | str
 QUEUE_OF: Mapping[str, Queue] = {
     Timer.LAPSE: Queue.SAFETY,
     Timer.END: Queue.SAFETY,
+    Timer.START: Queue.SAFETY,
+    Timer.CLAIM: Queue.SAFETY,
     Timer.ESCALATE: Queue.SAFETY,
     Timer.REMIND: Queue.MESSAGES,
     Timer.WARN: Queue.MESSAGES,
@@ -143,7 +145,8 @@ class Commit:
         subject: The request that the commit id is kept with.
         events: Appended to the history of their own request and to the one log.
         timers: Due times to set; None stops the timer.
-        opens: Until when the request may be decided; None removes the permission.
+        opens: Until when the request may be decided, or its grant be started by the requester;
+            None removes the permission.
         tokens: Tokens that may be used from now on; None ends one.
         ended: Tokens that end in it before their time, for those who verify by themselves.
         needs_open: Requests that must still be open (see `opens`), or nothing is stored.
@@ -427,6 +430,17 @@ class Directory(Protocol):
         """Return why cards cannot go to `channel` ("#name" or id), "" if they can.
 
         The bot must be in a private channel, and no channel shared with other companies will do.
+
+        Raises:
+            Unavailable: Slack did not answer.
+        """
+
+
+class Zones(Protocol):
+    """Where people are, in time."""
+
+    async def zone(self, who: Actor) -> tzinfo:
+        """Return the time zone of `who`; UTC where nobody knows it.
 
         Raises:
             Unavailable: Slack did not answer.

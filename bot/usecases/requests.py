@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import datetime
 from functools import reduce
 
 from bot.core import events as e
@@ -25,6 +26,7 @@ from bot.core.opening import known_of, requested, settled
 from bot.core.permission import Circumstances
 from bot.core.policy import Policy
 from bot.core.request import Request, evolve
+from bot.core.starting import start_of
 from bot.usecases.commits import Step
 from bot.usecases.counts import Opening
 from bot.usecases.desk import Desk
@@ -92,14 +94,15 @@ class Requests:
             reason=wish.reason,
             ticket=wish.ticket,
         )
-        return await self.record(request_id(delivery), ask, policy)
+        start = start_of(bundle, wish.start, now=self._desk.circumstances().now)
+        return await self.record(request_id(delivery), ask, policy, start=start)
 
     async def why(self, wish: Wish, *, by: Actor) -> Explanation:
         """Return what policy would say to `wish` now, and why; nothing is recorded.
 
         Raises:
-            Invalid: There is no such bundle, it cannot be had for so long, or a ticket that is
-                named will not do.
+            Invalid: There is no such bundle, it cannot be had for so long or so late, or a ticket
+                that is named will not do.
             NotAllowed: `by` may not use the bot.
             Unavailable: Something could not be looked up.
         """
@@ -111,7 +114,12 @@ class Requests:
         )
         now = self._desk.circumstances().now
         facts = await self._facts.about(
-            by, bundle.name, policy, now=now, ticket=wish.ticket or None
+            by,
+            bundle.name,
+            policy,
+            now=now,
+            ticket=wish.ticket or None,
+            decided_for=start_of(bundle, wish.start, now=now),
         )
         found = explained(ask, policy, facts)
         if isinstance(found.decision, NeedApproval):
@@ -171,6 +179,7 @@ class Requests:
         *,
         prolongs: Request | None = None,
         accept: Callable[[Decision], None] = _anything,
+        start: datetime | None = None,
     ) -> Outcome:
         """Record `ask` and what `policy` says to it.
 
@@ -193,6 +202,7 @@ class Requests:
             besides=besides,
             ticket=ask.ticket,
             machine=ask.machine,
+            decided_for=start,
         )
         decision = decide_ask(ask, policy, facts)
         accept(decision)
@@ -215,6 +225,7 @@ class Requests:
             seen=facts.ticket,
             known=known_of(facts, looked_up=looked_up),
             members=members,
+            start_at=start,
         )
         step = Step(None, opened(asked, settled=settled(decision), case=case))
         opening = Opening(step=step, limits=ask.bundle.limits)
@@ -241,7 +252,7 @@ class Requests:
                 by=by,
                 case=await self._case(request, move, by),
                 commit_id=_commit_id(delivery, move, id_, by),
-                check=self._still_right,
+                check=self.still_right,
             )
 
     async def may(self, id_: RequestId, move: Move, *, by: Actor, delivery: str) -> Request:
@@ -279,16 +290,17 @@ class Requests:
             await self._desk.note_refusal(request.id, move, by=by, why=refusal, delivery=delivery)
             raise
 
-    async def _still_right(self, request: Request, events: Sequence[e.Event]) -> None:
-        """Return if what is approved would be granted by today's policy, to somebody still here.
+    async def still_right(self, request: Request, events: Sequence[e.Event]) -> None:
+        """Return if what is approved, or starts, would be granted by today's policy.
 
-        What an approver has narrowed is decided again at once, whoever else must still approve.
+        And to somebody still here. What an approver has narrowed is decided again at once, whoever
+        else must still approve; what is for later, for the moment when it is to start.
 
         Raises:
             NotAllowed: The policy, or the requester's place in it, has changed since the ask.
             Unavailable: Slack did not answer.
         """
-        if not any(isinstance(event, e.Approved | e.Narrowed) for event in events):
+        if not any(isinstance(event, e.Approved | e.Narrowed | e.Started) for event in events):
             return
         await self._gate.admit_requester(request)
         policy, asked = self.policy, reduce(evolve, events, request).asked
@@ -301,7 +313,10 @@ class Requests:
                 besides=(asked.request, asked.extends),
                 ticket=asked.ticket,
                 machine=asked.machine,
+                decided_for=asked.decided_for(events[0].at),
             )
+            if not asked.stages:  # what policy approved by itself was counted when it did
+                facts = replace(facts, auto_today=0)
             why = why_no_more(asked, policy, facts)
         except Invalid as problem:  # of the ticket
             why = str(problem)

@@ -41,4 +41,4 @@ async def test_no_token_and_no_secret_gets_into_the_log(issuer, caplog) -> None:
         issuer.broken["/v1/revocations"] = 500
     assert "eyJ" not in caplog.text
     assert secret not in caplog.text
-    assert "use is not told yet" in caplog.text
+    assert "the issuer cannot be asked" in caplog.text

@@ -40,7 +40,7 @@ async def test_every_outcome_is_told_with_what_was_needed_and_from_where(issuer)
     seen = {(use["outcome"], use["scope"], use["count"], use["address"]) for use in issuer.uses}
     assert seen == {
         ("allowed", "invoices:read", 3, "192.0.2.1"),
-        ("beyond", "invoices:write invoices:read", 1, ""),
+        ("beyond", "invoices:write", 1, ""),
         ("ended", "", 1, ""),
     }
     assert {use["jti"] for use in issuer.uses} == {JTI}
@@ -113,6 +113,22 @@ async def test_many_are_told_in_batches_that_fit_a_body(issuer) -> None:
     assert max(len(each["uses"]) for each in issuer.batches) == BATCH
 
 
+@pytest.mark.parametrize(
+    ("said", "address"),
+    [
+        ("testclient", ""),
+        ("1.2.3.4:5", ""),
+        ("::1", "::1"),
+        ("2001:DB8::0", "2001:db8::"),
+        ("", ""),
+    ],
+)
+async def test_what_is_no_address_is_not_told_as_one(issuer, said, address) -> None:
+    async with a_guard(issuer) as guard:
+        await guard.verify(issuer.token(), address=said)
+    assert [use["address"] for use in issuer.uses] == [address]
+
+
 def test_what_is_held_is_bounded_and_what_was_dropped_counted() -> None:
     uses = Uses(point="a", resource="b")
     for number in range(HELD_AT_MOST + 5):
@@ -120,6 +136,9 @@ def test_what_is_held_is_bounded_and_what_was_dropped_counted() -> None:
     uses.note("G-0.1", [], "allowed", "", 2)
     assert (len(uses.held), uses.dropped) == (HELD_AT_MOST, 5)
     assert uses.held["G-0.1", "", "allowed", ""] == (2, 2)
+    uses.held["G-0.1", "", "allowed", ""] = (10**6, 2)  # as much as is taken down at once
+    uses.note("G-0.1", [], "allowed", "", 3)
+    assert uses.held["G-0.1", "", "allowed", ""] == (10**6, 3)
 
 
 async def test_an_end_that_was_early_is_told_too(issuer, guard) -> None:

@@ -131,6 +131,7 @@ def a_rule(verdict: Verdict, *stages: Stage, **over: Any) -> Rule:
 
 BY_LEAD = a_rule(Verdict.REQUIRE, LEAD)
 AT_ONCE = a_rule(Verdict.AUTO_APPROVE)
+CLAIM_WITHIN = timedelta(minutes=20)
 GLASS = Glass(
     who=("engineers",),
     max_duration=timedelta(minutes=15),
@@ -152,6 +153,16 @@ SHELF: Mapping[str, tuple[Bundle, tuple[Rule, ...]]] = {
         (a_bundle("secret", delivery=Delivery.REVEAL), AT_ONCE),
         (a_bundle("twice", limits=Limits(per_user_per_day=2)), AT_ONCE),
         (a_bundle("scarce", limits=Limits(active_total=1)), AT_ONCE),
+        (a_bundle("claimed", claim_within=CLAIM_WITHIN), BY_LEAD),
+        (
+            a_bundle("claimed-rare", claim_within=CLAIM_WITHIN, limits=Limits(active_total=1)),
+            AT_ONCE,
+        ),
+        (
+            a_bundle("claimed-once", claim_within=CLAIM_WITHIN, limits=Limits(auto_per_day=1)),
+            AT_ONCE,
+        ),
+        (a_bundle("planned", start_within=timedelta(days=7)), BY_LEAD),
         (a_bundle("rare", limits=Limits(active_total=1)), BY_LEAD),
         (a_bundle("never"), a_rule(Verdict.DENY)),
         (a_bundle("ruleless"),),
@@ -274,6 +285,7 @@ class Bot:
             policy=lambda: self.policy,
             tickets=self.tickets,
             usages=self.usages,
+            still_right=self.requests.still_right,
         )
         self.misuses = Misuses(self.desk, ledger=self.ledger, book=self.book)
         self.log = Recorder(
