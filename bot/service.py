@@ -258,6 +258,8 @@ def http_parts(
         ready=ready,
         render_metrics=render_metrics,
         metrics=on.metrics,
+        intake=parts.intake,
+        clock=on.clock,
     )
 
 

@@ -12,6 +12,7 @@ from bot.core.machine import Machine
 from bot.core.policy import Group, Stage, groups_in
 from bot.core.scopes import Delivery, Risk, ScopeText
 from bot.core.tickets import SeenTicket
+from bot.core.usage import Misdeed, Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +78,7 @@ class Requested(Fact):
         has_glass: Whether the bundle could be had by break-glass, too.
         known: What was decided on besides; None in records from before it was kept.
         members: Who was in the groups that have, or could come to have, a say in the chain.
+        idle_end: The grant ends when it was not used for so long; None if that does not matter.
         machine: The client that asks, in the name of `by` or for itself; None where a person does.
         optional: What came of the stages that could be skipped.
         shadows: What rules and guardrails in audit mode would have done.
@@ -113,6 +115,7 @@ class Requested(Fact):
     has_glass: bool = False
     known: Known | None = None
     members: tuple[Members, ...] = ()
+    idle_end: timedelta | None = None
     optional: tuple[OptionalStage, ...] = ()
     shadows: tuple[Shadow, ...] = ()
     machine: Machine | None = None
@@ -312,6 +315,27 @@ class Revealed(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Misused(Fact):
+    """A token was misused; a later fact of the same kind tells the new count."""
+
+    what: Misdeed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageSummed(Fact):
+    """The grant is over, and this is what it was used for.
+
+    Attributes:
+        begun: When the grant started.
+    """
+
+    bundle: str
+    resource: str
+    begun: datetime
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewReminded(Fact):
     """Those who may review a break-glass grant were reminded."""
 
@@ -368,6 +392,8 @@ Event: TypeAlias = (
     | Ended
     | Revoked
     | Revealed
+    | Misused
+    | UsageSummed
     | ReviewReminded
     | ReviewOverdue
     | Concerned
@@ -401,6 +427,8 @@ WIRE: Final[Mapping[type[Event], str]] = {
     Ended: "grant.ended",
     Revoked: "grant.revoked",
     Revealed: "grant.revealed",
+    Misused: "grant.misused",
+    UsageSummed: "grant.usage_summed",
     ReviewReminded: "review.reminded",
     ReviewOverdue: "review.overdue",
     Concerned: "review.concern_raised",

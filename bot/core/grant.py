@@ -12,6 +12,7 @@ from bot.core.identity import Actor, GrantId, Kind, RequestId, grant_id
 from bot.core.scopes import Prolonging
 from bot.core.states import (
     SCRUB_AFTER,
+    SUM_AFTER,
     TIMERS,
     WORKING,
     GrantState,
@@ -203,8 +204,10 @@ def grant_timers(grant: Grant) -> dict[Timer, datetime]:
     if grant.waits:
         begins = {Timer.START: grant.starts_at, Timer.CLAIM: grant.claim_by}
         return {timer: at for timer, at in begins.items() if at is not None}
-    if not grant.works:
+    if not grant.tokens:
         return {}
+    if grant.close is not None:
+        return {Timer.SUM: grant.close.at + SUM_AFTER}
     token = grant.token
     due = {
         Timer.WARN: token.expires_at - warn_lead(token.expires_at - token.issued_at),

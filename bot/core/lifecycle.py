@@ -19,6 +19,7 @@ from bot.core.moves import (
     Deliver,
     Disown,
     End,
+    EndUnused,
     EndWithTicket,
     Extend,
     Forfeit,
@@ -31,6 +32,9 @@ from bot.core.moves import (
     Revoke,
     Scrub,
     Start,
+    SumUp,
+    TellMisuse,
+    UseMove,
     Warn,
 )
 from bot.core.pending import closed_by, granting, is_settled, settling, still_open
@@ -41,7 +45,7 @@ from bot.core.states import GrantState
 from bot.core.texts import reason_of
 
 # Moves on a grant that also make sense at its end.
-_CLOSING: Final = (End, EndWithTicket, Revoke, Scrub)
+_CLOSING: Final = (End, EndWithTicket, EndUnused, Revoke, Scrub)
 
 
 def opened(
@@ -87,6 +91,8 @@ def decide(request: Request, move: Move, *, by: Actor, case: Circumstances) -> t
         if is_reviewed(request.review, move, by):
             return ()
         still_reviewable(request, move, case.now)
+    elif isinstance(move, UseMove):
+        _began(request, move)
     else:
         if _is_done(request, move, by):
             return ()
@@ -106,6 +112,8 @@ def _facts(request: Request, move: Move, *, by: Actor, case: Circumstances) -> t
         return disowning(request, by=by, now=case.now)
     if isinstance(move, ReviewMove):
         return reviewing(request, move, by=by, case=case)
+    if isinstance(move, UseMove):
+        return (_note(request, move, by=by, case=case),)
     return (_fact(request, move, by=by, case=case),)
 
 
@@ -121,7 +129,7 @@ def _is_done(request: Request, move: GrantMove, by: Actor) -> bool:
             return bool(grant.tokens) and by == request.requester
         case End() | Forfeit():
             return grant.state is GrantState.EXPIRED
-        case Revoke() | EndWithTicket():
+        case Revoke() | EndWithTicket() | EndUnused():
             return grant.state is GrantState.REVOKED and closed_by(grant.close, by)
         case Warn():
             return grant.state is GrantState.EXPIRING
@@ -157,6 +165,36 @@ def _still_possible(request: Request, move: GrantMove, now: datetime) -> None:
         raise WrongState("this grant has not reached its end yet")
     if not isinstance(move, _CLOSING) and now >= grant.ends_at:
         raise TooLate("this grant has reached its end")
+
+
+def _began(request: Request, move: UseMove) -> None:
+    """Refuse what is told of a grant that there never was, or is not over yet.
+
+    Raises:
+        WrongState: See `decide`.
+    """
+    grant = _grant_of(request)
+    if not grant.tokens:
+        raise WrongState("this grant never began")
+    if isinstance(move, SumUp) and grant.works:
+        raise WrongState("this grant is not over yet")
+
+
+def _note(
+    request: Request, move: UseMove, *, by: Actor, case: Circumstances
+) -> e.Misused | e.UsageSummed:
+    common: e.Common = {"request": request.id, "at": case.now, "by": by}
+    match move:
+        case TellMisuse(what):
+            return e.Misused(**common, what=what)
+        case SumUp(usage):
+            return e.UsageSummed(
+                **common,
+                bundle=request.asked.bundle,
+                resource=request.asked.resource,
+                begun=_grant_of(request).started_at,
+                usage=usage,
+            )
 
 
 def _can_begin(grant: Grant, move: BeginningMove, now: datetime) -> None:
@@ -201,7 +239,7 @@ def _fact(request: Request, move: GrantMove, *, by: Actor, case: Circumstances) 
             return _extends(request, move, common, case)
         case End():
             return e.Ended(**common)
-        case EndWithTicket(why):
+        case EndWithTicket(why) | EndUnused(why):
             return e.Revoked(**common, reason=why)
         case Revoke(reason):
             return e.Revoked(**common, reason=reason_of(reason))

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import TypeAlias
 
 from bot.core.events import Requested
+from bot.core.usage import Misdeed, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +139,27 @@ class EndWithTicket:
 
 
 @dataclass(frozen=True, slots=True)
+class EndUnused:
+    """It was not used for so long that it ends; `why` says so."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class TellMisuse:
+    """Tell of misuse."""
+
+    what: Misdeed
+
+
+@dataclass(frozen=True, slots=True)
+class SumUp:
+    """Tell what a grant was used for that is over."""
+
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
 class Disown:
     """Say that the client that asks in one's name does not act for one."""
 
@@ -172,10 +194,21 @@ PendingMove: TypeAlias = (
     Approve | Narrow | Question | Answer | Deny | Cancel | Lapse | Remind | Escalate
 )
 # On a grant.
+# About the use of a grant: notes, which are taken in any state.
+UseMove: TypeAlias = TellMisuse | SumUp
 BeginningMove: TypeAlias = Start | Claim | Forfeit
 GrantMove: TypeAlias = (
-    BeginningMove | Deliver | Scrub | Reveal | Warn | Extend | End | Revoke | EndWithTicket
+    BeginningMove
+    | Deliver
+    | Scrub
+    | Reveal
+    | Warn
+    | Extend
+    | End
+    | Revoke
+    | EndWithTicket
+    | EndUnused
 )
 # On the review of a break-glass grant.
 ReviewMove: TypeAlias = SignOff | RaiseConcern | RemindReview | MarkOverdue
-Move: TypeAlias = PendingMove | GrantMove | ReviewMove | Disown
+Move: TypeAlias = PendingMove | GrantMove | UseMove | ReviewMove | Disown

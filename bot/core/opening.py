@@ -71,6 +71,7 @@ def requested(
         seen=seen,
         has_glass=bundle.glass is not None,
         known=known,
+        idle_end=bundle.idle_end,
         members=tuple(_kept(name, users) for name, users in sorted((members or {}).items())),
         machine=ask.machine,
         claim_within=bundle.claim_within if prolongs is None and ask.machine is None else None,

@@ -16,6 +16,7 @@ from bot.core.moves import (
     Deny,
     Disown,
     End,
+    EndUnused,
     EndWithTicket,
     Escalate,
     Extend,
@@ -33,6 +34,8 @@ from bot.core.moves import (
     Scrub,
     SignOff,
     Start,
+    SumUp,
+    TellMisuse,
     Warn,
 )
 from bot.core.places import open_places
@@ -176,6 +179,9 @@ MAY: Final[Mapping[type[Move], tuple[tuple[Guard, str], ...]]] = {
     Extend: (_ONLY_BOT,),
     End: (_ONLY_BOT,),
     EndWithTicket: (_ONLY_BOT,),
+    EndUnused: (_ONLY_BOT,),
+    TellMisuse: (_ONLY_BOT,),
+    SumUp: (_ONLY_BOT,),
     Revoke: ((_may_end, "only the requester, an approver or the bundle's owner can end this"),),
     Disown: ((_is_named, "no client asks in your name here"),),
     SignOff: _REVIEWING,

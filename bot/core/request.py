@@ -224,8 +224,9 @@ def replay(history: Iterable[e.Event]) -> Request:
 def timers(request: Request) -> dict[Timer, datetime]:
     """Return when the clock must act on `request`, its grant or its review next, by timer.
 
-    WATCH is when the ticket is looked at for the first time; after that whoever looks puts the
-    next look off, as nothing has happened.
+    WATCH is when the ticket is looked at for the first time, and IDLE when it is looked at whether
+    the grant is used; after that whoever looks puts the next look off, as nothing has happened.
+    SUM stays, though it was done, as summing up changes nothing.
     """
     if request.state is RequestState.PENDING:
         return {Timer.LAPSE: request.asked.deadline, **_stage_timers(request)}
@@ -237,6 +238,9 @@ def timers(request: Request) -> dict[Timer, datetime]:
     grant, seen = request.working_grant, request.asked.seen
     if grant is not None and seen is not None and seen.watched is not None:
         due[Timer.WATCH] = grant.token.issued_at + seen.watched
+    idle = request.asked.idle_end
+    if grant is not None and idle is not None and grant.token.issued_at + idle < grant.ends_at:
+        due[Timer.IDLE] = grant.token.issued_at + idle
     return {**due, **review_timers(request.review)} if request.review is not None else due
 
 

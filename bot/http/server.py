@@ -30,9 +30,11 @@ from bot.http.peers import Peers
 from bot.http.resources import WELL_KNOWN, ProtectedResources
 from bot.http.revocations import RevocationFeed
 from bot.http.token import TokenEndpoint
+from bot.http.usage import Usage
 from bot.usecases.enforcement import Enforcement
+from bot.usecases.intake import Intake
 from bot.usecases.machines import Machines
-from bot.usecases.ports import Metrics
+from bot.usecases.ports import Clock, Metrics
 from bot.usecases.revocations import Revocations
 from bot.usecases.tokens import Tokens
 
@@ -77,6 +79,7 @@ class HttpParts:
         slack: Answers Slack's payloads; None when they come over Socket Mode only.
         ready: Returns what is wrong.
         render_metrics: Measures what must be measured first; returns page and content type.
+        intake: Takes down what enforcement points report.
     """
 
     tokens: Tokens
@@ -95,11 +98,14 @@ class HttpParts:
     ready: Callable[[], Awaitable[Report]]
     render_metrics: Callable[[], Awaitable[tuple[bytes, str]]]
     metrics: Metrics
+    intake: Intake
+    clock: Clock
 
 
 def make_app(parts: HttpParts) -> web.Application:
     """Return the application."""
     oauth = OAuth(parts.tokens, clients=parts.clients, jwks=parts.jwks, metrics=parts.metrics)
+    usage = Usage(parts.intake, clients=parts.clients, clock=parts.clock)
     token = TokenEndpoint(parts.machines, clients=parts.clients, metrics=parts.metrics)
     metadata = Metadata(
         parts.issuer, resources=parts.resources, scopes=parts.scopes, grants=token.grant_types
@@ -130,6 +136,7 @@ def make_app(parts: HttpParts) -> web.Application:
             ),
             web.post("/oauth/introspect", oauth.introspect),
             web.post("/oauth/revoke", oauth.revoke),
+            web.post("/v1/usage", usage.report),
             web.get("/v1/revocations", feed.answer),
             web.post("/slack/events", _payloads_to(parts.slack)),
             web.get("/healthz", health.alive),

@@ -208,6 +208,7 @@ def _bundle(
         prolonging=_prolonging(model.extend),
         delivery=model.delivery or _delivery(model.risk),
         glass=_glass(model.break_glass),
+        idle_end=model.idle_end,
         claim_within=_claim_within(model),
         start_within=model.start_within,
     )

@@ -74,7 +74,7 @@ KNOWN: Final[Mapping[type, Parts]] = {
     Window: _parts("zone days start end first last", name="what rules call it by"),
     scopes.Bundle: _parts(
         "name environment access risk labels max_duration reason_min glass",
-        "scopes resource ticket limits prolonging delivery",
+        "scopes resource ticket limits prolonging delivery idle_end",
         title=_WORDS,
         description=_WORDS,
         channel=_WHERE,

@@ -247,4 +247,6 @@ def _uses(request: Request) -> list[Block]:
     found, hidden = packed(["*Allows*", *lines], room=_SCOPES_WEIGHT, blocks=3)
     more = [f"and {hidden} more, see the card"] if hidden else []
     curl = code(f'curl -H "Authorization: Bearer $TOKEN" {asked.resource}', limit=400)
-    return [*found, section("\n".join([*more, f"*Use*  {curl}"]))]
+    idle = asked.idle_end
+    early = [f"*Ends sooner*  when it is not used for {spell(idle)}"] if idle is not None else []
+    return [*found, section("\n".join([*more, f"*Use*  {curl}", *early]))]

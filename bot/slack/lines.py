@@ -10,7 +10,7 @@ from bot.core.policy import Escalation
 from bot.core.request import Request
 from bot.core.scopes import Delivery
 from bot.core.states import SCRUB_AFTER
-from bot.slack import beginnings, glass, words
+from bot.slack import beginnings, glass, use, words
 from bot.slack.mrkdwn import (
     Rendered,
     code,
@@ -49,7 +49,9 @@ _TRIED: Final[Mapping[str, str]] = {
 
 
 def thread_line(event: e.Event, request: Request, found: Found = NOTHING_FOUND) -> Rendered | None:
-    """Return the line that tells `event`; None for Granted where Started follows at once.
+    """Return the line that tells `event`; None where it has none.
+
+    Started may follow Granted at once, and misuse has a message that is kept up to date.
 
     Args:
         request: As it stands now, which may be later than the event.
@@ -62,7 +64,9 @@ def thread_line(event: e.Event, request: Request, found: Found = NOTHING_FOUND) 
     inline = quoted(said, limit=_SAID_INLINE)
     sentence = words.bare(text) + (f": {inline}" if inline else "")
     called = _called(event, request, found)
-    below = glass.besides(event, request) + _optional(event) + (f"\n👉 {called}" if called else "")
+    details = use.sum_details(event) if isinstance(event, e.UsageSummed) else ""
+    more = details + glass.besides(event, request) + _optional(event)
+    below = more + (f"\n👉 {called}" if called else "")
     whole = text + quotation(said, limit=_SAID) + below
     return Rendered(sentence, [section(whole)])
 
@@ -124,6 +128,10 @@ def _told(event: e.Event, request: Request) -> tuple[str, str] | None:
         return _of_talks(event, request)
     if isinstance(event, _OfRequest):
         return _of_request(event, request)
+    if isinstance(event, e.UsageSummed):
+        return use.sum_line(event), ""
+    if isinstance(event, e.Misused):
+        return None
     if isinstance(event, glass.OfReview):
         return glass.review_line(event)
     if isinstance(event, beginnings.OfBeginning):

@@ -135,6 +135,11 @@ def test_added_and_removed_bundles_are_listed(tmp_path):
         ),
         (
             "max_duration: 2h",
+            "max_duration: 2h\n    idle_end: 30m",
+            "stricter deploy: idle_end: no limit -> 30m",
+        ),
+        (
+            "max_duration: 2h",
             "max_duration: 2h\n    resource: https://ci.example",
             "looser deploy: resource: https://jit.example -> https://ci.example",
         ),
