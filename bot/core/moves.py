@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeAlias
 
-from bot.core.events import Requested
+from bot.core.events import Requested, Rerouted
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,23 @@ class Escalate:
 
     stage: int
     number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reroute:
+    """Put the request, as it stood at `version`, on the way that today's policy wants."""
+
+    version: int
+    way: Rerouted
+
+
+@dataclass(frozen=True, slots=True)
+class CloseByPolicy:
+    """Say no, as the policy that came into force since says no; see `Denied`."""
+
+    reason: str
+    rule: str
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +166,17 @@ class MarkOverdue:
 
 # On a request that is still to be decided.
 PendingMove: TypeAlias = (
-    Approve | Narrow | Question | Answer | Deny | Cancel | Lapse | Remind | Escalate
+    Approve
+    | Narrow
+    | Question
+    | Answer
+    | Deny
+    | Cancel
+    | Lapse
+    | Remind
+    | Escalate
+    | Reroute
+    | CloseByPolicy
 )
 # On a grant.
 GrantMove: TypeAlias = Deliver | Scrub | Reveal | Warn | Extend | End | Revoke | EndWithTicket

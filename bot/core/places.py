@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TypeAlias
 
 from bot.core.identity import Actor
-from bot.core.policy import Chain, Stage
+from bot.core.policy import Stage
 
 # Names of the groups of which anybody may fill the place.
 Place: TypeAlias = tuple[str, ...]
@@ -52,6 +52,16 @@ def unfilled(takers: Sequence[Collection[str]]) -> list[int]:
     """Return the numbers of the places that stay empty when as many as possible are filled.
 
     Args:
+        takers: As for `filled`.
+    """
+    held = frozenset(filled(takers).values())
+    return [place for place in range(len(takers)) if place not in held]
+
+
+def filled(takers: Sequence[Collection[str]]) -> dict[str, int]:
+    """Return who fills which place when as many as possible are filled.
+
+    Args:
         takers: Of each place, everybody who could fill it. Earlier places are filled first.
     """
     holds: dict[str, int] = {}
@@ -66,7 +76,9 @@ def unfilled(takers: Sequence[Collection[str]]) -> list[int]:
                 return True
         return False
 
-    return [place for place in range(len(takers)) if not fills(place, set())]
+    for place in range(len(takers)):
+        fills(place, set())
+    return holds
 
 
 def open_places(places: Sequence[Place], votes: Sequence[Collection[str]]) -> tuple[Place, ...]:
@@ -83,15 +95,15 @@ def open_places(places: Sequence[Place], votes: Sequence[Collection[str]]) -> tu
 
 
 def why_incompletable(
-    chain: Chain, members: Mapping[str, frozenset[str] | None], requester: Actor
+    stages: Sequence[Stage], members: Mapping[str, frozenset[str] | None], requester: Actor
 ) -> str | None:
-    """Return why nobody could complete `chain` for `requester`, all escalations applied.
+    """Return why nobody could complete `stages` for `requester`, all escalations applied.
 
     Args:
         members: Slack user ids by group; None where they could not be read: unknown is not empty.
     """
     takers: list[frozenset[str]] = []
-    for stage in chain.stages:
+    for stage in stages:
         places = places_of(stage, escalated=len(stage.escalate))
         known = [
             found for place in places if (found := _takers(place, members, requester)) is not None

@@ -162,7 +162,7 @@ def _verdict(asked: e.Requested, policy: Policy) -> Verdict:
     if not isinstance(decision, NeedApproval):
         return replace(_settled(decision), shadows=decision.shadows)
     members = {group.name: _members(group, asked) for group in groups_in(decision.chain.stages)}
-    why = why_incompletable(decision.chain, members, asked.by)
+    why = why_incompletable(decision.chain.stages, members, asked.by)
     if why is not None:
         denied = f"its chain cannot be completed: {why}"
         return Verdict(rule=decision.rule, denied=denied, shadows=decision.shadows)

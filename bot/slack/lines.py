@@ -10,7 +10,7 @@ from bot.core.policy import Escalation
 from bot.core.request import Request
 from bot.core.scopes import Delivery
 from bot.core.states import SCRUB_AFTER
-from bot.slack import glass, words
+from bot.slack import glass, ways, words
 from bot.slack.mrkdwn import (
     Rendered,
     code,
@@ -46,12 +46,15 @@ _TRIED: Final[Mapping[str, str]] = {
 }
 
 
-def thread_line(event: e.Event, request: Request, found: Found = NOTHING_FOUND) -> Rendered | None:
+def thread_line(
+    event: e.Event, request: Request, found: Found = NOTHING_FOUND, *, calls: bool = True
+) -> Rendered | None:
     """Return the line that tells `event`; None for Granted, which Started always follows at once.
 
     Args:
-        request: As it stands now, which may be later than the event.
+        request: As it stands now, which may be later than the event; see `ways.views`.
         found: Who is on call, and who the manager is, now.
+        calls: Whether those who must act because of it are mentioned.
     """
     told = _told(event, request)
     if told is None:
@@ -59,10 +62,19 @@ def thread_line(event: e.Event, request: Request, found: Found = NOTHING_FOUND) 
     text, said = told
     inline = quoted(said, limit=_SAID_INLINE)
     sentence = words.bare(text) + (f": {inline}" if inline else "")
-    called = _called(event, request, found)
-    below = glass.besides(event, request) + _optional(event) + (f"\n👉 {called}" if called else "")
+    called = _called(event, request, found) if calls else ""
+    besides = glass.besides(event, request) + _optional(event) + _approved(event)
+    below = besides + ways.besides(event) + (f"\n👉 {called}" if called else "")
     whole = text + quotation(said, limit=_SAID) + below
     return Rendered(sentence, [section(whole)])
+
+
+def _approved(event: e.Event) -> str:
+    """Return that the stricter of two policies was kept, where it was."""
+    if isinstance(event, e.Approved) and event.under is not None and event.under.is_laxer:
+        rule = code(event.under.rule, limit=60)
+        return f"\nToday's policy asks for less (rule {rule}); what it was asked under was kept"
+    return ""
 
 
 def _optional(event: e.Event) -> str:
@@ -81,7 +93,7 @@ def _called(event: e.Event, request: Request, found: Found) -> str:
     They stand in the block alone: Slack notifies of mentions there, and the sentence stays short.
     """
     match event:
-        case e.Requested():
+        case e.Requested() | e.Rerouted() | e.ChainPassed():
             stage = 0
         case e.StagePassed(stage=passed):
             stage = passed + 1
@@ -117,6 +129,8 @@ def _told(event: e.Event, request: Request) -> tuple[str, str] | None:
         return _of_request(event, request)
     if isinstance(event, glass.OfReview):
         return glass.review_line(event)
+    if isinstance(event, ways.OfWays):
+        return ways.way_line(event), ""
     return _of_grant(event, request)
 
 

@@ -72,7 +72,7 @@ class Backgrounds:
             groups=tuple(sorted(groups)),
             people=await self._gate.who_can_act(request, policy),
             earlier=await self._earlier(request),
-            found=await self._gate.found(request, policy),
+            found=await self._gate.found(request),
         )
 
     async def _earlier(self, request: Request) -> Sequence[Request]:

@@ -103,7 +103,8 @@ def _timers(step: Step) -> dict[JobId, datetime | None]:
 def _opens(step: Step) -> list[datetime | None]:
     """Return at most one new term of the permission to decide: a time, or None to end it."""
     was, is_ = _pending(step.before), _pending(step.after)
-    if is_ and not was:
+    deadline = step.before.asked.deadline if step.before is not None else None
+    if is_ and (not was or deadline != step.after.asked.deadline):
         return [step.after.asked.deadline]
     return [None] if was and not is_ else []
 
