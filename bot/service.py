@@ -92,8 +92,6 @@ async def running(
         on = await stack.enter_async_context(ground(settings, embedded=embedded))
         parts = build(on, await _home(on))
         await stack.enter_async_context(_working(parts, role))
-        keys = KeyWatch(settings.keys, on.keyring)
-        await stack.enter_async_context(_going(_watch_store(on), keys.run()))
         bolt = make_bolt(
             parts.listeners,
             api=on.api,
@@ -230,6 +228,7 @@ async def _serving(
     app = make_app(
         HttpParts(
             tokens=parts.tokens,
+            revocations=parts.revocations,
             clients=parts.clients,
             jwks=on.keyring.jwks,
             issuer=settings.issuer,

@@ -50,6 +50,7 @@ from bot.usecases.forbidden import Forbidden
 from bot.usecases.gate import Gate
 from bot.usecases.ports import SHOW, OnCall, Queue, Tickets
 from bot.usecases.requests import Requests
+from bot.usecases.revocations import Revocations
 from bot.usecases.shows import Shows
 from bot.usecases.tasks import Tasks
 from bot.usecases.tickets import TicketDesk
@@ -222,6 +223,7 @@ class Parts:
     requests: Requests
     workers: tuple[Worker, ...]
     tokens: Tokens
+    revocations: Revocations
     clients: Clients
     listeners: Listeners
     after: Tasks
@@ -292,6 +294,12 @@ def build(on: Ground, home: Home) -> Parts:
         requests=requests,
         workers=(safety, messages, watches),
         tokens=Tokens(store.tokens, on.keyring, clock, requests),
+        revocations=Revocations(
+            store.ended,
+            kids=on.keyring.kids,
+            clock=clock,
+            is_whole=lambda: not clock.stopped,
+        ),
         clients=Clients(
             lambda: on.loaded.clients,
             issuer=on.settings.issuer,

@@ -5,7 +5,7 @@ No answer depends on the Host header: who we are is said by the settings alone.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -22,7 +22,9 @@ from bot.http.forms import read_body
 from bot.http.health import Health, Report
 from bot.http.metadata import Metadata
 from bot.http.oauth import OAuth
+from bot.http.revocations import RevocationFeed
 from bot.usecases.ports import Metrics
+from bot.usecases.revocations import Revocations
 from bot.usecases.tokens import Tokens
 
 log = structlog.get_logger()
@@ -55,6 +57,7 @@ class HttpParts:
     """What the server is made of.
 
     Attributes:
+        revocations: Told to APIs that verify by themselves; followed while the server runs.
         clients: Finds out which OAuth client calls.
         jwks: Returns the public keys (RFC 7517, section 5).
         issuer: The tokens' `iss`.
@@ -65,6 +68,7 @@ class HttpParts:
     """
 
     tokens: Tokens
+    revocations: Revocations
     clients: Clients
     jwks: Callable[[], Mapping[str, Any]]
     issuer: str
@@ -83,6 +87,7 @@ def make_app(parts: HttpParts) -> web.Application:
     """Return the application."""
     oauth = OAuth(parts.tokens, clients=parts.clients, jwks=parts.jwks, metrics=parts.metrics)
     metadata = Metadata(parts.issuer, resources=parts.resources)
+    feed = RevocationFeed(parts.revocations, clients=parts.clients)
     health = Health(ready=parts.ready, render_metrics=parts.render_metrics)
     app = web.Application(middlewares=[_edge(parts.metrics)], client_max_size=SLACK_BODY_AT_MOST)
     app.add_routes(
@@ -91,13 +96,37 @@ def make_app(parts: HttpParts) -> web.Application:
             web.get("/.well-known/jwks.json", oauth.keys),
             web.post("/oauth/introspect", oauth.introspect),
             web.post("/oauth/revoke", oauth.revoke),
+            web.get("/v1/revocations", feed.answer),
             web.post("/slack/events", _payloads_to(parts.slack)),
             web.get("/healthz", health.alive),
             web.get("/readyz", health.ready),
             web.get("/metrics", health.metrics),
         ]
     )
+    app.cleanup_ctx.append(_following(parts.revocations))
+    app.on_shutdown.append(_nobody_waits(parts.revocations))
     return app
+
+
+def _nobody_waits(revocations: Revocations) -> Callable[[web.Application], Awaitable[None]]:
+    """Return what ends the long polls, so that stopping need not wait for them."""
+
+    async def stop(_: web.Application) -> None:
+        revocations.stop()
+
+    return stop
+
+
+def _following(revocations: Revocations) -> Callable[[web.Application], AsyncGenerator[None, None]]:
+    """Return what has `revocations` followed while the application runs."""
+
+    async def following(_: web.Application) -> AsyncGenerator[None, None]:
+        task = asyncio.create_task(revocations.run())
+        yield
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    return following
 
 
 def make_runner(app: web.Application) -> web.AppRunner:

@@ -61,6 +61,10 @@ class Keyring:
         """Return whether the key is in the ring: tokens of a key that left are dead."""
         return kid in self._keys
 
+    def kids(self) -> frozenset[str]:
+        """Return the names of all keys: tokens of any other are dead."""
+        return frozenset(self._keys)
+
     def sign(self, claims: Mapping[str, Any], *, kid: str) -> str:
         """Return a JWT of type at+jwt (RFC 9068); equal claims give the same bytes.
 

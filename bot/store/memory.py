@@ -3,6 +3,7 @@
 Every method runs to its end without awaiting, so each is one step.
 """
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,13 +17,16 @@ from bot.core.identity import Actor, RequestId
 from bot.core.request import Request
 from bot.core.states import RequestState
 from bot.usecases.ports import (
+    BEGINNING,
     QUEUE_OF,
     SHOW,
     Commit,
     CommitId,
     Committed,
+    EndedToken,
     Job,
     JobId,
+    Place,
     Queue,
     Receipt,
     TokenHash,
@@ -74,6 +78,9 @@ class MemoryStore:
         self.fence = NOBODY
         self.receipts: defaultdict[RequestId, dict[str, Receipt]] = defaultdict(dict)
         self.seen: dict[str, datetime] = {}
+        self.ended: list[tuple[Place, EndedToken]] = []
+        self.last_place: Place = BEGINNING
+        self.more_ended = asyncio.Event()
 
     def requests(self) -> list[Request]:
         """Return the latest snapshots."""
@@ -87,6 +94,15 @@ class MemoryStore:
         else:
             free = due if old.fence == NOBODY else old.free
             self.jobs[id_] = replace(old, due=due, payload=payload, free=free)
+
+    def end(self, token: EndedToken) -> None:
+        """Put `token` behind those that ended before, and wake whoever waits for it."""
+        ms = int(self.now().timestamp() * 1000)
+        last_ms, number = self.last_place
+        self.last_place = (ms, 0) if ms > last_ms else (last_ms, number + 1)
+        self.ended.append((self.last_place, token))
+        self.more_ended.set()
+        self.more_ended = asyncio.Event()
 
     def held(self, job: Job) -> _Owed | None:
         """Return what `job` is now, or None when it is no longer its holder's."""
@@ -146,6 +162,8 @@ class MemoryLedger:
             store.owe(JobId(SHOW, request), store.now(), change.id)
         _set_or_end(store.opens, change.opens)
         _set_or_end(store.tokens, change.tokens)
+        for token in change.ended:
+            store.end(token)
 
     async def history(self, id_: RequestId) -> Sequence[Event]:
         """See `Ledger.history`."""
@@ -291,6 +309,28 @@ class MemoryTokenIndex:
         record = self._store.tokens.get(hash_)
         dead = record is None or record.expires_at <= self._store.now()
         return None if dead else record
+
+
+class MemoryEndedTokens:
+    """EndedTokens in memory."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+
+    async def after(
+        self, place: Place, *, limit: int, wait: timedelta
+    ) -> Sequence[tuple[Place, EndedToken]]:
+        """See `EndedTokens.after`; it waits by the wall's clock, not by the store's."""
+        if self._store.last_place <= place and wait:
+            try:
+                await asyncio.wait_for(self._store.more_ended.wait(), wait.total_seconds())
+            except TimeoutError:
+                return []
+        return [each for each in self._store.ended if each[0] > place][:limit]
+
+    async def forget(self, places: Sequence[Place]) -> None:
+        """See `EndedTokens.forget`."""
+        self._store.ended = [each for each in self._store.ended if each[0] not in places]
 
 
 class MemoryOnce:

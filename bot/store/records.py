@@ -21,7 +21,7 @@ from bot.core.events import WIRE, Event
 from bot.core.identity import RequestId
 from bot.core.request import Request
 from bot.core.states import RequestState
-from bot.usecases.ports import Receipt, TokenRecord
+from bot.usecases.ports import EndedToken, Receipt, TokenRecord
 
 T = TypeVar("T")
 
@@ -30,7 +30,7 @@ _OPTIONS: Final = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME
 _EVENT_OF: Final[Mapping[str, type[Event]]] = {name: kind for kind, name in WIRE.items()}
 
 
-def write_record(record: Request | Account | TokenRecord | Receipt) -> bytes:
+def write_record(record: Request | Account | TokenRecord | EndedToken | Receipt) -> bytes:
     """Return the canonical bytes of a record.
 
     Raises:

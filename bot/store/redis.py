@@ -12,7 +12,7 @@ from bot.store.redis_jobs import RedisJobs, RedisReceipts
 from bot.store.redis_ledger import RedisLedger, RedisListings
 from bot.store.redis_policies import RedisPolicies
 from bot.store.redis_server import PREFIX, Server, connect, ignore_time
-from bot.store.redis_tokens import RedisOnce, RedisTokenIndex
+from bot.store.redis_tokens import RedisEndedTokens, RedisOnce, RedisTokenIndex
 
 __all__ = ["PREFIX", "RedisStore", "check_server", "connect", "current_epoch", "epoch"]
 
@@ -29,6 +29,7 @@ class RedisStore:
     jobs: RedisJobs
     receipts: RedisReceipts
     tokens: RedisTokenIndex
+    ended: RedisEndedTokens
     once: RedisOnce
     policies: RedisPolicies
 
@@ -48,6 +49,7 @@ class RedisStore:
             jobs=RedisJobs(server),
             receipts=RedisReceipts(server),
             tokens=RedisTokenIndex(server),
+            ended=RedisEndedTokens(server),
             once=RedisOnce(server),
             policies=RedisPolicies(server),
         )

@@ -7,6 +7,7 @@ Keys, each behind the prefix (`Server.key`):
 * log                           stream of all event lines, in the field e
 * open:<request>                exists while the request may be decided (PXAT)
 * tok:<sha256>                  token record, exists while the token may be used (PXAT)
+* ended                         stream of tokens that ended before their time, in the field e
 * ix:by:<actor>                 zset of requests by the time they were asked
 * ix:pending, ix:live           zsets of requests by their deadline or end
 
@@ -150,6 +151,7 @@ class _Rows:
                 for write in change.writes
             ],
             [(key("ev", event.request), write_event(event)) for event in change.events],
+            [(key("ended"), write_record(token)) for token in change.ended],
             self._set(),
             [
                 *((name, "1", stamp_ms(until)) for name, until in opens.items() if until),

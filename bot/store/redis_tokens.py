@@ -1,14 +1,16 @@
-"""TokenIndex and Once in Redis.
+"""TokenIndex, EndedTokens and Once in Redis.
 
-Keys, each behind the prefix (`Server.key`): tok:<sha256>, written by commits; once:<name>. Both
-die by themselves.
+Keys, each behind the prefix (`Server.key`): tok:<sha256> and the stream `ended`, written by
+commits; once:<name>. The first and the last die by themselves; of the stream whoever follows it
+removes what is over.
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from bot.store.records import read_record
-from bot.store.redis_server import Server, milliseconds
-from bot.usecases.ports import TokenHash, TokenRecord
+from bot.store.redis_server import Server, Word, milliseconds
+from bot.usecases.ports import EndedToken, Place, TokenHash, TokenRecord
 
 
 class RedisTokenIndex:
@@ -21,6 +23,40 @@ class RedisTokenIndex:
         """See `TokenIndex.find`."""
         stored = await self._server.read("GET", self._server.key("tok", hash_))
         return None if stored is None else read_record(TokenRecord, stored)
+
+
+class RedisEndedTokens:
+    """EndedTokens in Redis; a place is an entry's id in the stream."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._key = server.key("ended")
+
+    async def after(
+        self, place: Place, *, limit: int, wait: timedelta
+    ) -> Sequence[tuple[Place, EndedToken]]:
+        """See `EndedTokens.after`."""
+        # BLOCK 0 would wait for ever.
+        block: list[Word] = ["BLOCK", milliseconds(wait)] if wait else []
+        answer = await self._server.read(
+            "XREAD", "COUNT", limit, *block, "STREAMS", self._key, _entry(place)
+        )
+        [[_, found]] = answer or [[None, []]]
+        return [(_place(id_), read_record(EndedToken, line)) for id_, [_, line] in found]
+
+    async def forget(self, places: Sequence[Place]) -> None:
+        """See `EndedTokens.forget`."""
+        if places:
+            await self._server.read("XDEL", self._key, *map(_entry, places))
+
+
+def _entry(place: Place) -> str:
+    return "-".join(map(str, place))
+
+
+def _place(entry: bytes) -> Place:
+    ms, number = entry.split(b"-")
+    return int(ms), int(number)
 
 
 class RedisOnce:

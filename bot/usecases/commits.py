@@ -14,7 +14,15 @@ from bot.core.account import Account
 from bot.core.events import Approved, Event, TokenSpec
 from bot.core.request import Request, evolve, replay, timers
 from bot.core.states import RequestState
-from bot.usecases.ports import Commit, CommitId, JobId, TokenHash, TokenRecord, Write
+from bot.usecases.ports import (
+    Commit,
+    CommitId,
+    EndedToken,
+    JobId,
+    TokenHash,
+    TokenRecord,
+    Write,
+)
 
 
 class Minting(Protocol):
@@ -77,6 +85,7 @@ def commit_of(
         timers={job: due for step in steps for job, due in _timers(step).items()},
         opens={step.after.id: until for step in steps for until in _opens(step)},
         tokens={hash_: found for step in steps for hash_, found in _tokens(step, mint).items()},
+        ended=[token for step in steps for token in _ended(step)],
         needs_open=[step.after.id for step in steps if step.people and _pending(step.before)],
         show=[step.after.id for step in steps],
     )
@@ -126,3 +135,16 @@ def _tokens(step: Step, mint: Minting) -> dict[TokenHash, TokenRecord | None]:
             hash_, record = mint(token)
             found[hash_] = record
     return found
+
+
+def _ended(step: Step) -> list[EndedToken]:
+    """Return the tokens that end before their time; also those whose key has left the ring.
+
+    A key that comes back would bring them back where nobody was told of their end.
+    """
+    new = _working(step.after)
+    return [
+        EndedToken(jti=token.jti, audience=token.audience, at=at, expires_at=token.expires_at)
+        for token in _working(step.before)
+        if token not in new and token.expires_at > (at := max(e.at for e in step.events))
+    ]

@@ -98,6 +98,25 @@ class TokenRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EndedToken:
+    """A token that may be used no more though its `exp` has not come.
+
+    Attributes:
+        at: When it ended.
+    """
+
+    jti: str
+    audience: str
+    at: datetime
+    expires_at: datetime
+
+
+# Where something stands in an order of the store's; later is greater.
+Place: TypeAlias = tuple[int, int]
+BEGINNING: Final[Place] = (0, 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Write:
     """One snapshot to store.
 
@@ -121,6 +140,7 @@ class Commit:
         timers: Due times to set; None stops the timer.
         opens: Until when the request may be decided; None removes the permission.
         tokens: Tokens that may be used from now on; None ends one.
+        ended: Tokens that end in it before their time, for those who verify by themselves.
         needs_open: Requests that must still be open (see `opens`), or nothing is stored.
         show: Requests whose messages in Slack must be made to match.
     """
@@ -132,6 +152,7 @@ class Commit:
     timers: Mapping[JobId, datetime | None] = field(default_factory=dict)
     opens: Mapping[RequestId, datetime | None] = field(default_factory=dict)
     tokens: Mapping[TokenHash, TokenRecord | None] = field(default_factory=dict)
+    ended: Sequence[EndedToken] = ()
     needs_open: Sequence[RequestId] = ()
     show: Sequence[RequestId] = ()
 
@@ -261,6 +282,29 @@ class TokenIndex(Protocol):
 
         Raises:
             Unavailable: The store did not answer.
+        """
+
+
+class EndedTokens(Protocol):
+    """The tokens that ended before their time (see `Commit.ended`), in the order of the commits."""
+
+    async def after(
+        self, place: Place, *, limit: int, wait: timedelta
+    ) -> Sequence[tuple[Place, EndedToken]]:
+        """Return those after `place`, the first first; BEGINNING is before all of them.
+
+        Args:
+            wait: How long to wait for the first if there is none yet, a second at most.
+
+        Raises:
+            Unavailable: The store did not answer.
+        """
+
+    async def forget(self, places: Sequence[Place]) -> None:
+        """Remove those at `places`; the caller says which nobody can use any more.
+
+        Raises:
+            Unavailable: They may be there still.
         """
 
 

@@ -12,6 +12,8 @@ from bot.core.request import Request
 from bot.usecases.ports import (
     Commit,
     CommitId,
+    EndedToken,
+    EndedTokens,
     Job,
     JobId,
     Jobs,
@@ -42,6 +44,7 @@ class World:
     jobs: Jobs
     receipts: Receipts
     tokens: TokenIndex
+    ended: EndedTokens
     once: Once
     now: Callable[[], datetime]
     wait: Callable[[timedelta], Awaitable[None]]
@@ -93,3 +96,8 @@ def token(expires_at: datetime, name: str = "a") -> tuple[TokenHash, TokenRecord
         expires_at=expires_at,
     )
     return TokenHash(name * 64), record
+
+
+def ended_token(at: datetime, jti: str = "G-1.1") -> EndedToken:
+    """Return a token that ended at `at`, half a minute before its time."""
+    return EndedToken(jti=jti, audience="https://billing.example", at=at, expires_at=at + LONG)

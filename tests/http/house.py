@@ -23,6 +23,7 @@ from bot.http.health import Report
 from bot.http.server import HttpParts, make_runner
 from bot.keyring import Keyring
 from bot.store.memory import (
+    MemoryEndedTokens,
     MemoryLedger,
     MemoryListings,
     MemoryOnce,
@@ -36,6 +37,7 @@ from bot.usecases.desk import Desk, Stores
 from bot.usecases.gate import Gate
 from bot.usecases.ports import CommitId
 from bot.usecases.requests import Requests
+from bot.usecases.revocations import Revocations
 from bot.usecases.tokens import Mint, Tokens
 from tests.builders import requested
 from tests.clocks import ManualClock
@@ -85,17 +87,20 @@ class House:
 
     Attributes:
         problems: What /readyz finds.
+        whole: Whether the store was never wiped.
     """
 
     ledger: Any
     listings: Any
     once: Any
     tokens: Any
+    ended: Any
     clock: Any
     ring: Keyring = field(default_factory=lambda: Keyring.of(key(1)))
     metrics: MemoryMetrics = field(default_factory=MemoryMetrics)
     problems: list[str] = field(default_factory=list)
     slack: Any = None
+    whole: bool = True
     clients: dict[str, Client] = field(default_factory=lambda: dict(CLIENTS))
 
     async def grant(self, *, lasts: timedelta = timedelta(minutes=30), **over: Any) -> str:
@@ -138,8 +143,15 @@ class House:
         async def render():
             return b"jit_up 1\n", "text/plain; version=0.0.4"
 
+        revocations = Revocations(
+            self.ended,
+            kids=self.ring.kids,
+            clock=self.clock,
+            is_whole=lambda: self.whole,
+        )
         return HttpParts(
             tokens=Tokens(self.tokens, self.ring, self.clock, self.requests()),
+            revocations=revocations,
             clients=Clients(lambda: self.clients, issuer=issuer, once=self.once, clock=self.clock),
             jwks=self.ring.jwks,
             issuer=issuer,
@@ -166,6 +178,7 @@ def house_on(redis: Redis) -> House:
         listings=store.listings,
         once=store.once,
         tokens=store.tokens,
+        ended=store.ended,
         clock=RealClock(),
     )
 
@@ -178,6 +191,7 @@ def house_in_memory() -> House:
         listings=MemoryListings(store),
         once=MemoryOnce(store),
         tokens=MemoryTokenIndex(store),
+        ended=MemoryEndedTokens(store),
         clock=clock,
     )
 

@@ -3,6 +3,7 @@ from datetime import timedelta
 import pytest
 
 from bot.store.memory import (
+    MemoryEndedTokens,
     MemoryJobs,
     MemoryLedger,
     MemoryListings,
@@ -12,6 +13,7 @@ from bot.store.memory import (
     MemoryTokenIndex,
 )
 from tests.builders import T0
+from tests.contracts.ended_contract import EndedContract
 from tests.contracts.jobs_contract import JobsContract
 from tests.contracts.ledger_contract import LedgerContract
 from tests.contracts.listings_contract import ListingsContract
@@ -42,6 +44,7 @@ def world() -> World:
         jobs=MemoryJobs(store),
         receipts=MemoryReceipts(store),
         tokens=MemoryTokenIndex(store),
+        ended=MemoryEndedTokens(store),
         once=MemoryOnce(store),
         now=clock.now,
         wait=clock.wait,
@@ -64,3 +67,6 @@ class TestMemoryTokens(TokensContract): ...
 
 
 class TestMemoryOnce(OnceContract): ...
+
+
+class TestMemoryEnded(EndedContract): ...

@@ -7,6 +7,7 @@ import pytest
 from redis.asyncio import Redis
 
 from bot.store.redis import RedisStore
+from tests.contracts.ended_contract import EndedContract
 from tests.contracts.jobs_contract import JobsContract
 from tests.contracts.ledger_contract import LedgerContract
 from tests.contracts.listings_contract import ListingsContract
@@ -28,6 +29,7 @@ def world_on(redis: Redis) -> World:
         jobs=store.jobs,
         receipts=store.receipts,
         tokens=store.tokens,
+        ended=store.ended,
         once=store.once,
         now=lambda: datetime.now(UTC),
         wait=wait,
@@ -60,3 +62,6 @@ class TestRedisTokens(TokensContract): ...
 
 
 class TestRedisOnce(OnceContract): ...
+
+
+class TestRedisEnded(EndedContract): ...

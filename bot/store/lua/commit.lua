@@ -10,6 +10,7 @@
 --   unlisted   <index> request
 --   snapshots  <snapshot> version record
 --   facts      <history> line
+--   ended      <stream> token
 --   set        <queue> job due payload           due in ms; "" is now
 --   permitted  <permission or token> value until in ms
 --   listed     <index> score request
@@ -61,6 +62,7 @@ rows(function(history)
   call('RPUSH', history, line)
   call('XADD', LOG, '*', 'e', line)
 end)
+rows(function(ended) call('XADD', ended, '*', 'e', arg()) end)
 rows(function(queue)
   local id, due, payload = arg(), arg(), arg()
   if due == '' then due = now end
