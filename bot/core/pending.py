@@ -24,7 +24,7 @@ from bot.core.moves import (
     Reroute,
 )
 from bot.core.permission import Circumstances
-from bot.core.request import Request, evolve, shown_digest, timers
+from bot.core.request import Request, evolve, others_in, shown_digest, timers
 from bot.core.scopes import ScopeText
 from bot.core.states import RequestState, Timer, is_terminal
 from bot.core.texts import reason_of, tidy
@@ -198,7 +198,8 @@ def _passing(request: Request, common: e.Common) -> tuple[e.Event, ...]:
         facts.append(passed)
         request = evolve(request, passed)
         if request.waits_for is None and request.asked.owed:
-            rest = dealt((*request.votes, *request.spare), request.asked.owed[0].stages)
+            stages, given = request.asked.owed[0].stages, (*request.votes, *request.spare)
+            rest = dealt(given, stages, others_in(request.asked))
             going_on = e.ChainPassed(**common, votes=rest.counted, spare=rest.spare)
             facts.append(going_on)
             request = evolve(request, going_on)

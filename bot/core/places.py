@@ -62,7 +62,8 @@ def filled(takers: Sequence[Collection[str]]) -> dict[str, int]:
     """Return who fills which place when as many as possible are filled.
 
     Args:
-        takers: Of each place, everybody who could fill it. Earlier places are filled first.
+        takers: Of each place, everybody who could fill it. Earlier places are filled first, and
+            none of them is left empty again for a later one.
     """
     holds: dict[str, int] = {}
 

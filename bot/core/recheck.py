@@ -18,7 +18,7 @@ from bot.core.demands import covers, is_same
 from bot.core.identity import BOT, Actor
 from bot.core.opening import kept_members
 from bot.core.policy import Group, Policy, Stage, groups_in
-from bot.core.request import Request, chain_of
+from bot.core.request import Request, chain_of, others_in
 from bot.core.votes import dealt
 
 # So much of a digest tells two policies apart in a group's name.
@@ -144,7 +144,8 @@ def rerouted(
         replace(vote, groups=tuple(sorted(voters[vote.by])))
         for vote in (*request.votes, *request.spare)
     ]
-    rest = dealt(given, found.stages)
+    known = kept_members(members)
+    rest = dealt(given, found.stages, others_in(replace(asked, members=known)))
     return e.Rerouted(
         request=request.id,
         at=now,
@@ -158,7 +159,7 @@ def rerouted(
         owed=way.asked.owed,
         optional=decision.optional,
         shadows=decision.shadows,
-        members=kept_members(members),
+        members=known,
         votes=rest.counted,
         spare=rest.spare,
         what=tuple(_what(asked, decision.rule, found.stages)),

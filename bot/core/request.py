@@ -9,6 +9,7 @@ from typing import Final, TypeAlias, assert_never, get_args
 from bot.core import events as e
 from bot.core.grant import Close, Grant, evolve_grant, grant_timers
 from bot.core.identity import Actor, RequestId, fingerprint
+from bot.core.known import Members
 from bot.core.places import Place, open_places, places_of, voters
 from bot.core.policy import Stage
 from bot.core.review import REVIEW_FACTS, Review, evolve_review, review_begun, review_timers
@@ -242,6 +243,15 @@ def _going_on(asked: e.Requested) -> e.Requested:
 def chain_of(asked: e.Requested) -> e.Owed:
     """Return the chain that `asked` is on."""
     return e.Owed(digest=asked.digest, rule=asked.rule, stages=asked.stages)
+
+
+def others_in(asked: e.Requested) -> tuple[Members, ...]:
+    """Return who was known to be in the groups with a say, besides the requester."""
+    me = asked.by.id
+    return tuple(
+        replace(each, people=tuple(who for who in each.people if who != me))
+        for each in asked.members
+    )
 
 
 def _narrowed(asked: e.Requested, event: e.Narrowed) -> e.Requested:

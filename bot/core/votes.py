@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from bot.core.identity import Actor
+from bot.core.known import Members
 from bot.core.places import filled, places_of
 from bot.core.policy import Stage
 
@@ -34,27 +35,43 @@ class Dealt:
     spare: tuple[Vote, ...]
 
 
-def dealt(votes: Iterable[Vote], stages: Sequence[Stage]) -> Dealt:
+def dealt(votes: Iterable[Vote], stages: Sequence[Stage], members: Iterable[Members] = ()) -> Dealt:
     """Return what of `votes` counts in a chain of `stages` before any of them has escalated.
 
-    As many places as possible are filled, those of earlier stages first.
+    As many count as can. Where one could fill several places, it fills one that leaves the others
+    to people who could fill them, as far as those are known.
+
+    Args:
+        members: Who else is in the groups with a say.
     """
     given = tuple(votes)
+    voted = {vote.by.id for vote in given}
+    others = [groups for who, groups in _groups_of(members).items() if who not in voted]
     places = [
         (number, place)
         for number, stage in enumerate(stages)
         for place in places_of(stage, escalated=0)
     ]
-    takers = [
-        [str(which) for which, vote in enumerate(given) if not set(vote.groups).isdisjoint(place)]
-        for _, place in places
+    fits = [
+        [str(which) for which, (_, place) in enumerate(places) if not groups.isdisjoint(place)]
+        for groups in (*(frozenset(vote.groups) for vote in given), *others)
     ]
-    holds = filled(takers)
+    # Whoever is placed first stays placed, if elsewhere: so votes come before everybody else.
+    placed = {who: places[int(which)][0] for which, who in filled(fits).items()}
     return Dealt(
         counted=tuple(
-            replace(vote, stage=places[holds[str(which)]][0])
+            replace(vote, stage=placed[which])
             for which, vote in enumerate(given)
-            if str(which) in holds
+            if which in placed
         ),
-        spare=tuple(vote for which, vote in enumerate(given) if str(which) not in holds),
+        spare=tuple(vote for which, vote in enumerate(given) if which not in placed),
     )
+
+
+def _groups_of(members: Iterable[Members]) -> dict[str, frozenset[str]]:
+    """Return the groups that each known person is in."""
+    found: dict[str, frozenset[str]] = {}
+    for each in members:
+        for who in each.people:
+            found[who] = found.get(who, frozenset()) | {each.group}
+    return found
