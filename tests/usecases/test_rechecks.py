@@ -1,5 +1,6 @@
 """A policy that changes while a request waits: same, kept, tightened, closed."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
@@ -7,14 +8,15 @@ import pytest
 
 from bot.core import events as e
 from bot.core.conditions import compile_condition
-from bot.core.errors import NotAllowed, WrongState
+from bot.core.errors import NotAllowed, Unavailable, WrongState
 from bot.core.identity import BOT
 from bot.core.known import InForce
-from bot.core.moves import Approve, Deny, Question, Revoke
-from bot.core.policy import Group, Stage, Verdict
-from bot.core.request import Request, replay
-from bot.core.scopes import ScopeText
+from bot.core.moves import Approve, Deny, Narrow, Question, Revoke
+from bot.core.policy import Escalation, Group, Stage, Verdict
+from bot.core.request import Request, replay, shown_digest
+from bot.core.scopes import Prolonging, ScopeText
 from bot.core.states import RequestState
+from bot.usecases.ports import Standing
 from tests.usecases.bots import (
     ANNA,
     AT_ONCE,
@@ -292,3 +294,191 @@ async def test_it_ends_where_nobody_could_complete_both(bot: Bot) -> None:
     with pytest.raises(WrongState, match="chain chain cannot be completed"):
         await bot.move(request, Approve(), by=BEN)
     assert (await bot.now(request)).state is RequestState.DENIED
+
+
+async def test_it_ends_where_nobody_is_left_of_those_who_were_asked_before(bot: Bot) -> None:
+    request = await asked(bot, LEAD)
+    bot.directory.usergroups["S0SECURITY"] = frozenset({EVA.id})
+    lone = Group(name="leads", usergroup="S0SECURITY")
+    bot.policy = today(replace(TWO_LEADS, quorum=1, approvers=(lone,)))
+    waits = await yes(bot, request, EVA)
+    assert (waits.state, stages_of(waits)) == (RequestState.PENDING, ["lead"])
+    assert (await yes(bot, request, BEN)).state is RequestState.APPROVED
+
+
+async def test_the_way_back_is_no_third_way(bot: Bot) -> None:
+    request = await asked(bot, LEAD)
+    bot.policy = today(GUARD)
+    waits = await yes(bot, request, EVA)
+    bot.policy = under(LEAD)
+    assert (await yes(bot, waits, BEN)).state is RequestState.APPROVED
+    assert (await bot.kinds(request)).count(e.Rerouted) == 1
+
+
+async def test_policies_pile_up_and_all_of_them_count(bot: Bot) -> None:
+    request = await asked(bot, LEAD)
+    owner = Stage(name="owner", approvers=(OWNERS,))
+    bot.policy = today(GUARD)
+    assert (await yes(bot, request, EVA)).state is RequestState.PENDING
+    bot.policy = under(owner, digest="f" * 64)
+    waits = await yes(bot, request, DAN)
+    # Dan is a lead as well, and one yes of his counts in both of these chains.
+    assert waits.state is RequestState.APPROVED
+    history = await bot.ledger.history(request.id)
+    assert [vote.by for event in history if isinstance(event, e.Rerouted) for vote in event.spare]
+    assert replay(history) == waits
+
+
+async def test_a_yes_to_less_is_judged_as_less(bot: Bot) -> None:
+    bot.policy = under(TWO_LEADS)
+    request = await bot.ask("x")
+    short = a_rule(REQUIRE, GUARD, max_duration=timedelta(minutes=10))
+    bot.policy = a_policy(
+        {"x": (a_bundle("x"), (short, a_rule(REQUIRE, TWO_LEADS)))}, digest="e" * 64
+    )
+    less = Narrow("", ("invoices:read",), timedelta(minutes=10))
+    with pytest.raises(NotAllowed, match="others must approve it now"):
+        await bot.move(request, less, by=BEN)
+    assert (await bot.now(request)).votes == ()
+    less = Narrow("", ("invoices:read",), timedelta(minutes=20))
+    after = (await bot.move(request, less, by=BEN)).request
+    assert after.votes_in(0) == (BEN,)
+    assert (await yes(bot, request, CLEO)).state is RequestState.APPROVED
+
+
+async def test_a_yes_to_less_after_the_policy_was_tightened_counts_in_the_new_chain(
+    bot: Bot,
+) -> None:
+    request = await asked(bot, LEAD)
+    bot.policy = today(TWO_LEADS)
+    less = Narrow(shown_digest(request.asked), ("invoices:read",), timedelta(minutes=10))
+    after = (await bot.move(request, less, by=BEN)).request
+    assert (after.state, after.votes_in(0)) == (RequestState.PENDING, (BEN,))
+    assert after.asked.duration == timedelta(minutes=10)
+    done = await yes(bot, request, CLEO)
+    assert done.working_grant is not None
+    assert done.working_grant.token.scopes == ("invoices:read",)
+
+
+async def test_a_form_that_is_opened_is_a_click(bot: Bot) -> None:
+    request = await asked(bot, LEAD)
+    bot.policy = today(GUARD)
+    with pytest.raises(NotAllowed, match="the policy has changed"):
+        await bot.requests.may(request.id, Deny("?"), by=BEN, delivery="x")
+    assert (await bot.requests.may(request.id, Deny("?"), by=EVA, delivery="y")).asked.owed
+    bot.policy = under(rule=a_rule(Verdict.DENY), digest="f" * 64)
+    with pytest.raises(WrongState, match="today's policy forbids it"):
+        await bot.requests.may(request.id, Question("?"), by=EVA, delivery="z")
+
+
+async def test_a_no_is_taken_though_nobody_can_say_what_today_is(bot: Bot) -> None:
+    request = await asked(bot, LEAD)
+    ghosts = Group(name="ghosts", usergroup="S0GHOSTS")
+    rule = a_rule(REQUIRE, LEAD, requesters=("ghosts",))
+    bot.policy = a_policy(
+        {"x": (a_bundle("x"), (rule,))}, groups=(LEADS, ghosts, OWNERS), digest="e" * 64
+    )
+    with pytest.raises(Unavailable):
+        await bot.move(request, Approve(), by=BEN)
+    assert (await bot.move(request, Deny("no"), by=BEN)).request.state is RequestState.DENIED
+
+
+async def test_what_the_clock_owes_begins_anew_and_the_end_never_comes_later(either: Bot) -> None:
+    request = await asked(either, LEAD)
+    slow = replace(
+        TWO_LEADS,
+        remind=(timedelta(minutes=2),),
+        escalate=(Escalation(after=timedelta(minutes=3), add_approvers=(SECURITY,)),),
+    )
+    rule = a_rule(REQUIRE, slow)
+    assert rule.chain is not None
+    chain = replace(rule.chain, expire_after=timedelta(minutes=5))
+    either.policy = today(rule=replace(rule, chain=chain))
+    after = await yes(either, request, BEN)
+    event = await rerouting(either, request)
+    assert after.asked.deadline == event.at + timedelta(minutes=5) < request.asked.deadline
+    assert after.stage_began == event.at
+
+
+async def test_more_time_is_not_given_by_a_policy_that_changes(bot: Bot) -> None:
+    request = await asked(bot, LEAD)
+    rule = a_rule(REQUIRE, TWO_LEADS)
+    assert rule.chain is not None
+    long = replace(rule, chain=replace(rule.chain, expire_after=timedelta(hours=9)))
+    bot.policy = today(rule=long)
+    after = await yes(bot, request, BEN)
+    assert after.asked.deadline == request.asked.deadline
+    await bot.pass_(minutes=21)
+    assert (await bot.now(request)).state is RequestState.EXPIRED
+
+
+async def test_the_new_deadline_holds_in_the_store(bot: Bot) -> None:
+    request = await asked(bot, LEAD)
+    rule = a_rule(REQUIRE, TWO_LEADS)
+    assert rule.chain is not None
+    hasty = replace(rule, chain=replace(rule.chain, expire_after=timedelta(minutes=5)))
+    bot.policy = today(rule=hasty)
+    await yes(bot, request, BEN)
+    await bot.wait(timedelta(minutes=6))
+    with pytest.raises(WrongState):
+        await bot.move(request, Approve(), by=CLEO)
+    await bot.pass_(minutes=1)
+    assert (await bot.now(request)).state is RequestState.EXPIRED
+
+
+async def test_those_who_can_act_now_are_reminded(bot: Bot) -> None:
+    request = await asked(bot, LEAD)
+    bot.policy = today(replace(GUARD, remind=(timedelta(minutes=2),)))
+    with pytest.raises(NotAllowed):
+        await bot.move(request, Approve(), by=BEN)
+    await bot.pass_(minutes=3)
+    [reminded] = [
+        each for each in await bot.ledger.history(request.id) if isinstance(each, e.Reminded)
+    ]
+    assert reminded.people == (EVA.id,)
+
+
+async def test_an_extension_is_judged_alike(bot: Bot) -> None:
+    bot.policy = under(LEAD)
+    granted = await bot.granted("x")
+    wish = await bot.requests.extend(granted.id, by=ANNA, delivery="e")
+    bot.policy = today(TWO_LEADS)
+    assert (await yes(bot, wish.request, BEN)).state is RequestState.PENDING
+    bot.policy = under(TWO_LEADS, digest="f" * 64, prolonging=Prolonging(times=0))
+    with pytest.raises(WrongState, match="it can be extended 0 times at most"):
+        await bot.move(wish.request, Approve(), by=CLEO)
+    assert (await bot.now(wish.request)).state is RequestState.DENIED
+    assert (await bot.now(granted)).working_grant is not None
+
+
+async def test_rivals_under_a_policy_that_changes_lose_no_vote(replicas) -> None:
+    one, other = replicas
+    request = await yes(one, await asked(one, THREE_LEADS), BEN)
+    four = replace(TWO_LEADS, quorum=4, approvers=(LEADS, SECURITY))
+    one.policy = other.policy = today(four)
+    await asyncio.gather(
+        one.move(request, Approve(), by=CLEO),
+        other.move(request, Approve(), by=DAN),
+        other.move(request, Approve(), by=EVA),
+    )
+    after = await one.now(request)
+    assert after.state is RequestState.APPROVED
+    assert (await one.kinds(request)).count(e.Rerouted) == 1
+    assert replay(await one.ledger.history(request.id)) == after
+
+
+async def test_whoever_left_is_granted_nothing_on_any_way(bot: Bot) -> None:
+    request = await asked(bot, LEAD)
+    bot.policy = today(TWO_LEADS)
+    await yes(bot, request, BEN)
+    bot.directory.people[ANNA.id] = Standing.DEACTIVATED
+    with pytest.raises(NotAllowed, match="deactivated"):
+        await bot.move(request, Approve(), by=CLEO)
+
+
+async def test_a_channel_that_todays_chain_names_must_do(bot: Bot) -> None:
+    request = await asked(bot, LEAD)
+    bot.policy = today(replace(TWO_LEADS, channel="#hidden"))
+    with pytest.raises(NotAllowed, match="the app is not in #hidden"):
+        await bot.move(request, Approve(), by=BEN)
+    assert (await bot.now(request)).state is RequestState.PENDING
