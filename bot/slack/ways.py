@@ -14,8 +14,11 @@ from bot.slack.mrkdwn import code, counted, mention, quoted
 OfWays: TypeAlias = e.Rerouted | e.ChainPassed
 
 _WHAT_TEXT: Final = 250
-# Stages of what is owed that a card tells.
-_OWED_TOLD: Final = 4
+# Of what is owed: chains in a line of the thread and on the card, stages, and shares of a stage.
+_OWED_IN_LINE: Final = 1
+_OWED_ON_CARD: Final = 3
+_STAGES_TOLD: Final = 2
+_SHARES_TOLD: Final = 2
 
 
 def way_line(event: OfWays) -> str:
@@ -36,7 +39,7 @@ def besides(event: e.Event) -> str:
     if event.spare:
         lines.append(f"Of before {_votes(event.spare)} does not count in it")
     if isinstance(event, e.Rerouted):
-        lines += owed_lines(event.owed)
+        lines += owed_lines(event.owed, most=_OWED_IN_LINE)
     return "".join(f"\n{line}" for line in lines)
 
 
@@ -46,17 +49,21 @@ def _votes(votes: Sequence[Vote]) -> str:
     return f"the approval of {who}{f' and {left} more' if left > 0 else ''}"
 
 
-def owed_lines(owed: Sequence[e.Owed]) -> Iterator[str]:
-    """Yield what must be complete as well, after what is voted on."""
-    for chain in owed:
-        needs = "; then ".join(map(_needs, chain.stages[:_OWED_TOLD]))
-        yield f"🔗 and what rule {code(chain.rule, limit=60)} asked for before: {needs}"
+def owed_lines(owed: Sequence[e.Owed], *, most: int = _OWED_ON_CARD) -> Iterator[str]:
+    """Yield what must be complete as well, after what is voted on; `most` chains of it."""
+    for chain in owed[:most]:
+        needs = "; then ".join(map(_needs, chain.stages[:_STAGES_TOLD]))
+        left = len(chain.stages) - _STAGES_TOLD
+        more = f"; then {counted(left, 'more stage')}" if left > 0 else ""
+        yield f"🔗 and what rule {code(chain.rule, limit=60)} asked for before: {needs}{more}"
+    if len(owed) > most:
+        yield f"🔗 and {len(owed) - most} more that were asked for before"
 
 
 def _needs(stage: Stage) -> str:
     shares = "".join(
         f", {each.people} of {code(each.group, limit=60)} at least"
-        for each in stage.at_least[: words.GROUPS_NAMED]
+        for each in stage.at_least[:_SHARES_TOLD]
     )
     return f"{stage.quorum} of {words.groups(group.name for group in stage.approvers)}{shares}"
 
