@@ -49,12 +49,17 @@ People = frozenset[str]
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """A stage: `quorum` people of `groups`, one of them of `kept`; for so long an ask only."""
+    """A stage: `quorum` people of `groups`, one of them of `kept`; for longer or shorter asks."""
 
     groups: tuple[str, ...]
     quorum: int
     kept: str = ""
-    only_over: int | None = None
+    over: int | None = None
+    up_to: int | None = None
+
+    def is_about(self, minutes: int) -> bool:
+        is_long = self.over is None or minutes > self.over
+        return is_long and (self.up_to is None or minutes <= self.up_to)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +87,7 @@ def places(spec: Spec, minutes: int) -> list[People]:
     """Return for each approval that is needed who could give it."""
     found = []
     for step in spec.steps:
-        if step.only_over is None or minutes > step.only_over:
+        if step.is_about(minutes):
             anybody = frozenset().union(*(spec.lists[name] for name in step.groups))
             kept = [spec.lists[step.kept]] if step.kept else []
             found += [*kept, *[anybody] * (step.quorum - len(kept))]
@@ -132,7 +137,7 @@ def steps(draw):
         groups=groups,
         quorum=draw(st.integers(1, 2)),
         kept=draw(st.sampled_from(["", groups[0]])),
-        only_over=draw(st.sampled_from([None, None, 20])),
+        **draw(st.sampled_from([{}, {}, {}, {"over": 20}, {"up_to": 20}])),
     )
 
 
@@ -164,9 +169,12 @@ def policy_of(spec: Spec, digest: str) -> Policy:
         for number, step in enumerate(spec.steps)
     )
     conditions = {
-        number: (compile_condition(f"request.duration > duration('{step.only_over}m')"),)
+        number: (compile_condition(text),)
         for number, step in enumerate(spec.steps)
-        if step.only_over is not None
+        for text in (
+            [f"request.duration > duration('{step.over}m')"] * (step.over is not None)
+            + [f"request.duration <= duration('{step.up_to}m')"] * (step.up_to is not None)
+        )
     }
     chain = Chain(
         name="chain", stages=stages, expire_after=timedelta(hours=1), conditions=conditions
@@ -362,18 +370,19 @@ class Changes(RuleBasedStateMachine):
 
 
 TestChanges = Changes.TestCase
-TestChanges.settings = settings(max_examples=100, stateful_step_count=15, deadline=None)
+TestChanges.settings = settings(max_examples=60, stateful_step_count=15, deadline=None)
 
 
 at_least_one = st.lists(steps(), min_size=1, max_size=2).map(tuple)
 open_specs = st.builds(
-    lambda spec, chain, leads, peers: replace(
-        spec, steps=chain, lists={"leads": leads, "peers": peers}, is_shut=False, least=0
+    lambda spec, chain, leads, peers, least: replace(
+        spec, steps=chain, lists={"leads": leads, "peers": peers}, is_shut=False, least=least
     ),
     specs(),
     at_least_one,
     st.one_of(everybody, most_people, st.frozensets(st.sampled_from(IDS), min_size=3)),
     st.one_of(everybody, most_people, st.frozensets(st.sampled_from(IDS), min_size=3)),
+    st.sampled_from([0, 0, 0, 2]),
 )
 fields = st.sampled_from([("steps",), ("lists",), ("steps", "lists"), ("longest", "scopes")])
 
@@ -383,9 +392,10 @@ fields = st.sampled_from([("steps",), ("lists",), ("steps", "lists"), ("longest"
     changes=st.lists(st.tuples(st.integers(0, 2), fields, open_specs), min_size=1, max_size=3),
     crowd=st.permutations(PEOPLE[1:]),
     minutes=minutes_,
+    less=st.sampled_from([None, None, (0, 10), (1, 10), (1, 15), (2, 10)]),
 )
-@settings(max_examples=400, deadline=None)
-def test_everybody_votes_while_policies_change(then, changes, crowd, minutes) -> None:
+@settings(max_examples=300, deadline=None)
+def test_everybody_votes_while_policies_change(then, changes, crowd, minutes, less) -> None:
     """The same laws where most of what is drawn leads to a grant, on one way or on several."""
     machine = Changes()
     try:
@@ -394,7 +404,9 @@ def test_everybody_votes_while_policies_change(then, changes, crowd, minutes) ->
         for number, by in enumerate((*crowd, *crowd)):  # those who were too early come again
             for _, names, other in [each for each in changes if each[0] == number]:
                 machine.change(replace(machine.spec, **{n: getattr(other, n) for n in names}))
-            if machine.requests:
+            if machine.requests and less is not None and less[0] == number:
+                machine.narrow(which=0, by=by, minutes=less[1], fewer=False)
+            elif machine.requests:
                 machine.vote(which=0, by=by)
     finally:
         machine.teardown()
