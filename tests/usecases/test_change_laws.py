@@ -238,7 +238,10 @@ class Changes(RuleBasedStateMachine):
         self.changes += 1
         self.spec, self.bot.policy = spec, policy_of(spec, f"{self.changes:064d}")
 
-    @rule(one=st.sampled_from(["lists", "steps", "may_ask", "scopes", "longest"]), other=specs())
+    @rule(
+        one=st.sampled_from(["lists", "steps", "may_ask", "scopes", "longest", "is_shut"]),
+        other=specs(),
+    )
     def change_one_thing(self, one: str, other: Spec) -> None:
         self.change(replace(self.spec, **{one: getattr(other, one)}))
 
@@ -393,14 +396,15 @@ fields = st.sampled_from([("steps",), ("lists",), ("steps", "lists"), ("longest"
     crowd=st.permutations(PEOPLE[1:]),
     minutes=minutes_,
     less=st.sampled_from([None, None, (0, 10), (1, 10), (1, 15), (2, 10)]),
+    last=st.tuples(st.sampled_from(["may_ask", "scopes", "longest", "is_shut"]), specs()),
 )
 @settings(max_examples=300, deadline=None)
-def test_everybody_votes_while_policies_change(then, changes, crowd, minutes, less) -> None:
+def test_everybody_votes_while_policies_change(then, changes, crowd, minutes, less, last) -> None:
     """The same laws where most of what is drawn leads to a grant, on one way or on several."""
     machine = Changes()
     try:
         machine.begin(then)
-        machine.ask(by=ANNA, minutes=minutes, scopes=SCOPES[:2])
+        machine.ask(by=ANNA, minutes=minutes, scopes=None)
         for number, by in enumerate((*crowd, *crowd)):  # those who were too early come again
             for _, names, other in [each for each in changes if each[0] == number]:
                 machine.change(replace(machine.spec, **{n: getattr(other, n) for n in names}))
@@ -408,5 +412,7 @@ def test_everybody_votes_while_policies_change(then, changes, crowd, minutes, le
                 machine.narrow(which=0, by=by, minutes=less[1], fewer=False)
             elif machine.requests:
                 machine.vote(which=0, by=by)
+        machine.change_one_thing(*last)
+        machine.apply()
     finally:
         machine.teardown()
