@@ -26,6 +26,7 @@ def requested(
     known: Known | None = None,
     members: Mapping[str, frozenset[str] | None] | None = None,
     slice_: str = "",
+    start_at: datetime | None = None,
 ) -> e.Requested:
     """Return the ask as it is kept, with the decision.
 
@@ -35,6 +36,7 @@ def requested(
         known: What was decided on besides.
         members: Slack user ids of the groups with a say; None for a group that cannot be read.
         slice_: The digest of all that decided.
+        start_at: When it is to start; None for as soon as it is approved.
     """
     bundle = ask.bundle
     chain = decision.chain if isinstance(decision, NeedApproval) else None
@@ -71,6 +73,9 @@ def requested(
         has_glass=bundle.glass is not None,
         known=known,
         members=kept_members(members or {}),
+        machine=ask.machine,
+        claim_within=bundle.claim_within if prolongs is None else None,
+        start_at=start_at,
         optional=decision.optional if isinstance(decision, NeedApproval) else (),
         shadows=decision.shadows,
     )

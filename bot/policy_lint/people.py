@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from bot.core.errors import Unavailable
-from bot.core.identity import person
 from bot.core.places import why_incompletable
 from bot.core.policy import Chain, Group, Policy, Rule, Verdict, groups_in
 from bot.core.sources import Source
@@ -16,7 +15,6 @@ from bot.policy_lint.proofs import BundleProofs
 from bot.policy_lint.solving import Undecided
 from bot.policy_lint.terms import Term, lifted, negation
 
-_HOME: Final = "T0"
 # Whoever no group lists; Slack gives nobody such an id.
 ANYBODY_ELSE: Final = "anybody else"
 
@@ -161,12 +159,12 @@ def _stuck(chain: Chain, people: People) -> Iterator[_Stuck]:
     first = replace(chain, stages=tuple(replace(each, escalate=()) for each in chain.stages))
     for who in _possible(chain, people):
         members = {group.name: people.of(group, who) for group in groups_in(chain.stages)}
-        requester = person(who, home=_HOME)
-        why = why_incompletable(chain, members, requester)
+        out = frozenset({who})
+        why = why_incompletable(chain, members, out)
         if why is not None:
             yield _Stuck(who, why, for_good=True)
             continue
-        why = why_incompletable(first, members, requester)
+        why = why_incompletable(first, members, out)
         if why is not None:
             yield _Stuck(who, why, for_good=False)
 

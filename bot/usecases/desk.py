@@ -13,11 +13,11 @@ from bot.core.errors import BotError, Conflict, NotAllowed, NotFound, TooLate, U
 from bot.core.grant import Signing
 from bot.core.identity import BOT, Actor, RequestId, fingerprint, is_request_id
 from bot.core.known import InForce
-from bot.core.lifecycle import decide
-from bot.core.moves import Extend, Lapse, Move
+from bot.core.lifecycle import decide, lapsing
+from bot.core.moves import Extend, Move
 from bot.core.permission import Circumstances
 from bot.core.request import Request
-from bot.usecases.commits import Step, commit_of
+from bot.usecases.commits import Minting, Step, commit_of
 from bot.usecases.counts import Opening, accounts_of, recounted
 from bot.usecases.ports import (
     Clock,
@@ -68,14 +68,23 @@ class Desk:
     Args:
         issuer: The tokens' `iss`.
         shown: Called with each request that changed, once it is stored.
+        tokens: Where tokens are found or made; left out where they are signed.
     """
 
-    def __init__(self, stores: Stores, *, issuer: str, shown: Callable[[RequestId], None]) -> None:
+    def __init__(
+        self,
+        stores: Stores,
+        *,
+        issuer: str,
+        shown: Callable[[RequestId], None],
+        tokens: Minting | None = None,
+    ) -> None:
         self._stores = stores
         self._ledger = stores.ledger
         self._issuer = issuer
         self._shown = shown
         self.mint = Mint(stores.signer)
+        self._tokens: Minting = tokens or self.mint
 
     def circumstances(
         self,
@@ -136,7 +145,7 @@ class Desk:
             except Conflict:
                 continue
             except TooLate:
-                await self._lapse(id_)
+                await self._lapse(request)
                 raise
         raise Conflict(_CROWDED, hint="try again")
 
@@ -181,7 +190,7 @@ class Desk:
         starts = any(isinstance(event, e.Started | e.Extended) for s in steps for event in s.events)
         if starts and not self._stores.clock.agrees():
             raise Unavailable("the clocks disagree, so nothing can be granted")
-        change = commit_of(id_, steps, accounts=accounts, mint=self.mint)
+        change = commit_of(id_, steps, accounts=accounts, mint=self._tokens)
         committed = await self._ledger.commit(change)
         self._tell(change, committed)
         if committed is Committed.DONE_BEFORE:
@@ -224,18 +233,19 @@ class Desk:
             recounted(account, step) for (step, _), account in zip(counting, accounts, strict=True)
         ]
 
-    async def _lapse(self, id_: RequestId) -> None:
-        """Let the request lapse now: somebody came too late, so they should see it on the card."""
+    async def _lapse(self, request: Request) -> None:
+        """Let it lapse now: somebody came too late, so they should see it on the card."""
+        move = lapsing(request)
         try:
             await self.carry_out(
-                id_,
-                Lapse(),
+                request.id,
+                move,
                 by=BOT,
                 case=self.circumstances(),
-                commit_id=CommitId(fingerprint("timer", "lapse", id_)),
+                commit_id=CommitId(fingerprint("too late", type(move).__name__, request.id)),
             )
         except BotError as problem:
-            log.info("lapse.left_to_timer", request=id_, code=problem.code)
+            log.info("lapse.left_to_timer", request=request.id, code=problem.code)
 
     async def note_refusal(
         self, id_: RequestId, move: str, *, by: Actor, why: NotAllowed, delivery: str

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from difflib import get_close_matches
 from typing import Final
 
@@ -11,9 +12,10 @@ import structlog
 from bot.core.decision import Ask, Decision, NeedApproval, Reject
 from bot.core.emergency import Unreachable
 from bot.core.errors import Invalid, NotAllowed, Unavailable
-from bot.core.identity import Actor
+from bot.core.identity import Actor, Kind
+from bot.core.machine import Machine
 from bot.core.places import why_incompletable
-from bot.core.policy import Group, Policy, Stage, channels_in, groups_in
+from bot.core.policy import Chain, Group, Policy, Stage, channels_in, groups_in
 from bot.core.request import Request
 from bot.core.scopes import Bundle
 from bot.usecases.ports import Directory, Found, Standing
@@ -65,6 +67,8 @@ class Gate:
             NotAllowed: They may not (any more).
             Unavailable: Slack did not answer.
         """
+        if request.requester.kind is Kind.MACHINE:
+            return  # a client proves who it is by itself
         standing = await self._directory.standing(request.requester, fresh=True)
         if standing is not Standing.MEMBER:
             why = _TURNED_AWAY[standing]
@@ -126,7 +130,23 @@ class Gate:
             raise wrong
         return known
 
-    async def completable(self, decision: NeedApproval, ask: Ask) -> Completable:
+    async def owners(self, machine: Machine | None, policy: Policy) -> frozenset[str]:
+        """Return the Slack user ids of everybody who answers for `machine`.
+
+        Raises:
+            NotAllowed: Its owner is a group that is no more, so nobody knows who that is.
+            Unavailable: That group could not be read.
+        """
+        if machine is None:
+            return frozenset()
+        if machine.owner_user:
+            return frozenset({machine.owner_user})
+        group = policy.groups.get(machine.owner_group)
+        if group is None:
+            raise NotAllowed(f"nobody knows who answers for the client {machine.client}")
+        return await self._directory.members_of(group, about=machine.actor)
+
+    async def completable(self, decision: NeedApproval, ask: Ask, policy: Policy) -> Completable:
         """Return `decision`, or a no where nobody could complete its chain for who asks.
 
         Raises:
@@ -135,7 +155,8 @@ class Gate:
         chain = decision.chain
         await self.channels_must_do(ask.bundle, chain.stages)
         members = await self._members(groups_in(chain.stages), about=ask.by)
-        why = why_incompletable(chain.stages, members, ask.by)
+        out = {ask.by.id} | await self.owners(ask.machine, policy)
+        why = why_incompletable(chain, members, frozenset(out))
         if why is None:
             return Completable(decision=decision, members=members)
         reasons = (*decision.reasons, f"chain {chain.name} cannot be completed: {why}")
@@ -148,9 +169,15 @@ class Gate:
         """Return who is in each group with a say in `request`; None where that cannot be read."""
         return await self._members(request.asked.voices, about=request.requester)
 
-    async def why_incompletable(self, stages: Sequence[Stage], *, by: Actor) -> str | None:
-        """Return why nobody could complete a chain of `stages` for `by`; None if it can be."""
-        return why_incompletable(stages, await self._members(groups_in(stages), about=by), by)
+    async def why_incompletable(
+        self, stages: tuple[Stage, ...], request: Request, policy: Policy
+    ) -> str | None:
+        """Return why nobody could complete a chain of `stages` for `request`; None if it can be."""
+        asked = request.asked
+        out = {asked.by.id} | await self.owners(asked.machine, policy)
+        members = await self._members(groups_in(stages), about=asked.by)
+        chain = Chain(name=asked.rule, stages=stages, expire_after=timedelta(0))
+        return why_incompletable(chain, members, frozenset(out))
 
     async def who_can_act(self, request: Request, policy: Policy) -> tuple[str, ...]:
         """Return the ids of everybody whose yes `request` waits for; () where not all is known."""
@@ -160,6 +187,7 @@ class Gate:
         out = {request.requester.id, *(vote.by.id for vote in request.votes)}
         if None in members:
             return ()
+        out |= await self.owners(request.asked.machine, policy)
         return tuple(sorted({who for users in members for who in users or ()} - out))
 
     async def found(self, request: Request) -> Found:
@@ -216,9 +244,10 @@ def _with_a_say(request: Request, policy: Policy) -> tuple[Group, ...]:
     known = {group.name: group for group in request.asked.voices}
     if request.waits_for is None:
         known = {name: policy.groups[name] for name in known if name in policy.groups}
-    owner = policy.groups.get(request.asked.owner)
-    if owner is not None:
-        known.setdefault(owner.name, owner)
+    machine = request.asked.machine
+    for name in (request.asked.owner, machine.owner_group if machine is not None else ""):
+        if name in policy.groups:
+            known.setdefault(name, policy.groups[name])
     return tuple(known[name] for name in sorted(known))
 
 

@@ -1,7 +1,7 @@
 """Requests that wait, under the policy of this moment: decided again before somebody's move."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, NoReturn
 
@@ -128,7 +128,11 @@ class Rechecks:
             now=now,
             besides=(asked.request, asked.extends),
             ticket=ticket,
+            machine=asked.machine,
+            decided_for=asked.decided_for(now),
         )
+        if not asked.stages:  # what policy approved by itself was counted when it did
+            facts = replace(facts, auto_today=0)
         decision: Decision = decided_again(asked, policy, facts)
         if asked.extends is not None and not isinstance(decision, Reject):
             why = why_no_longer(await self._desk.load(asked.extends), policy)
@@ -140,11 +144,11 @@ class Rechecks:
         """Return `found`, or what a no comes to where nobody could complete what it asks for."""
         asked, decision = request.asked, found.decision
         ask = asked_anew(asked, policy.bundles[asked.bundle], duration=asked.duration)
-        completable = await self._gate.completable(decision, ask)
+        completable = await self._gate.completable(decision, ask, policy)
         if isinstance(completable.decision, Reject):
             return recheck(request, completable.decision, policy)
         for chain in on_todays_way(request, found).asked.owed:
-            why = await self._gate.why_incompletable(chain.stages, by=asked.by)
+            why = await self._gate.why_incompletable(chain.stages, request, policy)
             if why is not None:
                 reason = (
                     f"rule {decision.rule} asks for others now, and nobody could complete what"
@@ -157,6 +161,7 @@ class Rechecks:
     async def _reroute(self, request: Request, found: Tightened, policy: Policy) -> Ready:
         way, case = on_todays_way(request, found), self._desk.circumstances()
         given = (*request.votes, *request.spare)
+        owners = await self._gate.owners(request.asked.machine, policy)
         to = rerouted(
             request,
             found,
@@ -164,7 +169,10 @@ class Rechecks:
             policy=policy,
             now=case.now,
             voters={
-                vote.by: await self._gate.groups_acting(vote.by, way, policy) for vote in given
+                vote.by: await self._gate.groups_acting(vote.by, way, policy)
+                if vote.by.id not in owners
+                else frozenset()
+                for vote in given
             },
             members=await self._gate.members(way),
         )
