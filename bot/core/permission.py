@@ -7,11 +7,13 @@ from typing import Final, TypeAlias
 
 from bot.core.grant import Signing
 from bot.core.identity import BOT, Actor, Kind
+from bot.core.known import InForce
 from bot.core.moves import (
     Answer,
     Approve,
     Cancel,
     Claim,
+    CloseByPolicy,
     Deliver,
     Deny,
     Disown,
@@ -29,6 +31,7 @@ from bot.core.moves import (
     RaiseConcern,
     Remind,
     RemindReview,
+    Reroute,
     Reveal,
     Revoke,
     Scrub,
@@ -49,12 +52,14 @@ class Circumstances:
     Attributes:
         groups: Names of the policy's groups that the actor is in now.
         resources: The resources that the actor, a machine, answers for.
+        under: Today's policy, and what it says to the request; None where it was not looked at.
     """
 
     now: datetime
     signing: Signing
     groups: frozenset[str] = frozenset()
     resources: frozenset[str] = frozenset()
+    under: InForce | None = None
 
 
 Guard: TypeAlias = Callable[[Request, Actor, Circumstances], bool]
@@ -166,6 +171,8 @@ MAY: Final[Mapping[type[Move], tuple[tuple[Guard, str], ...]]] = {
     Lapse: (_ONLY_BOT,),
     Remind: (_ONLY_BOT,),
     Escalate: (_ONLY_BOT,),
+    Reroute: (_ONLY_BOT,),
+    CloseByPolicy: (_ONLY_BOT,),
     Start: (_ONLY_BOT,),
     Claim: (_ONLY_REQUESTER,),
     Forfeit: (_ONLY_BOT,),

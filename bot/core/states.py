@@ -62,6 +62,8 @@ REQUEST_NEXT: Final[Mapping[RequestState, Mapping[type[e.Event], RequestState]]]
     RequestState.PENDING: {
         e.Narrowed: RequestState.PENDING,
         e.Voted: RequestState.PENDING,
+        e.Rerouted: RequestState.PENDING,
+        e.ChainPassed: RequestState.PENDING,
         e.Asked: RequestState.PENDING,
         e.Answered: RequestState.PENDING,
         e.StagePassed: RequestState.PENDING,

@@ -48,6 +48,7 @@ KNOWN: Final[Mapping[type, Parts]] = {
         "bundles groups rules_of guardrails_of windows",
         digest="a name of it",
         audited_of=_AUDITED,
+        slices="names of parts of it",
     ),
     policy.Audited: _parts(one=_AUDITED, after=_AUDITED),
     policy.Rule: _parts(

@@ -3,7 +3,7 @@
 A token stands in the one message that is made for it, and only while it is to be read there.
 """
 
-from typing import Final
+from typing import Final, assert_never
 
 from bot.core import events as e
 from bot.core.durations import spell
@@ -38,6 +38,7 @@ from bot.slack.mrkdwn import (
     quoted,
     section,
 )
+from bot.slack.ways import rerouted_dm
 
 # A token that is longer than one block is only shown in a modal, where it has room.
 TOKEN_TEXT: Final = SECTION_TEXT - 10
@@ -57,13 +58,8 @@ def outcome_dm(event: e.Event, request: Request) -> Rendered | None:
         case e.GlassBroken() | e.ReviewOverdue() | e.Concerned() | e.Reviewed():
             text, said = glass.told_requester(event, request)
             return _told(text, said=said)
-        case e.Narrowed():
-            less = words.narrowed(event)
-            return _told(
-                f"✂️ {who} agrees to less of *{words.title(request)}* ({request.id}): {less}."
-            )
-        case e.Asked(number=number, text=text):
-            return _question(request, number, who, text)
+        case e.Narrowed() | e.Rerouted() | e.Asked():
+            return _meanwhile(event, request)
         case e.Approved(by=by):
             how = "Policy approved" if by == BOT else f"{who} approved"
             then, buttons = approval_led_to(request)
@@ -158,6 +154,23 @@ def _told(text: str, *buttons: Block, said: str = "") -> Rendered:
     inline = quoted(said, limit=_SAID)
     sentence = words.bare(text) + (f" {inline}" if inline else "")
     return Rendered(sentence, [section(text + quotation(said, limit=_SAID)), *actions(*buttons)])
+
+
+def _meanwhile(event: e.Narrowed | e.Rerouted | e.Asked, request: Request) -> Rendered:
+    """Return what the requester is told while people decide."""
+    who = mention(event.by)
+    match event:
+        case e.Narrowed():
+            less = words.narrowed(event)
+            return _told(
+                f"✂️ {who} agrees to less of *{words.title(request)}* ({request.id}): {less}."
+            )
+        case e.Rerouted():
+            return _told(rerouted_dm(event, request))
+        case e.Asked(number=number, text=text):
+            return _question(request, number, who, text)
+        case _:
+            assert_never(event)
 
 
 def _question(request: Request, number: int, who: str, text: str) -> Rendered:

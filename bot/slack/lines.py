@@ -10,7 +10,7 @@ from bot.core.policy import Escalation
 from bot.core.request import Request
 from bot.core.scopes import Delivery
 from bot.core.states import SCRUB_AFTER
-from bot.slack import beginnings, glass, use, words
+from bot.slack import beginnings, glass, use, ways, words
 from bot.slack.mrkdwn import (
     Rendered,
     code,
@@ -48,14 +48,17 @@ _TRIED: Final[Mapping[str, str]] = {
 }
 
 
-def thread_line(event: e.Event, request: Request, found: Found = NOTHING_FOUND) -> Rendered | None:
+def thread_line(
+    event: e.Event, request: Request, found: Found = NOTHING_FOUND, *, calls: bool = True
+) -> Rendered | None:
     """Return the line that tells `event`; None where it has none.
 
     Started may follow Granted at once, and misuse has a message that is kept up to date.
 
     Args:
-        request: As it stands now, which may be later than the event.
+        request: As it stands now, which may be later than the event; see `ways.views`.
         found: Who is on call, and who the manager is, now.
+        calls: Whether those who must act because of it are mentioned.
     """
     told = _told(event, request)
     if told is None:
@@ -63,12 +66,20 @@ def thread_line(event: e.Event, request: Request, found: Found = NOTHING_FOUND) 
     text, said = told
     inline = quoted(said, limit=_SAID_INLINE)
     sentence = words.bare(text) + (f": {inline}" if inline else "")
-    called = _called(event, request, found)
+    called = _called(event, request, found) if calls else ""
     details = use.sum_details(event) if isinstance(event, e.UsageSummed) else ""
-    more = details + glass.besides(event, request) + _optional(event)
-    below = more + (f"\n👉 {called}" if called else "")
+    besides = details + glass.besides(event, request) + _optional(event) + _approved(event)
+    below = besides + ways.besides(event) + (f"\n👉 {called}" if called else "")
     whole = text + quotation(said, limit=_SAID) + below
     return Rendered(sentence, [section(whole)])
+
+
+def _approved(event: e.Event) -> str:
+    """Return that the stricter of two policies was kept, where it was."""
+    if isinstance(event, e.Approved) and event.under is not None and event.under.is_laxer:
+        rule = code(event.under.rule, limit=60)
+        return f"\nToday's policy asks for less (rule {rule}); what it was asked under was kept"
+    return ""
 
 
 def _optional(event: e.Event) -> str:
@@ -87,7 +98,7 @@ def _called(event: e.Event, request: Request, found: Found) -> str:
     They stand in the block alone: Slack notifies of mentions there, and the sentence stays short.
     """
     match event:
-        case e.Requested():
+        case e.Requested() | e.Rerouted() | e.ChainPassed():
             stage = 0
         case e.StagePassed(stage=passed):
             stage = passed + 1
@@ -134,6 +145,8 @@ def _told(event: e.Event, request: Request) -> tuple[str, str] | None:
         return None
     if isinstance(event, glass.OfReview):
         return glass.review_line(event)
+    if isinstance(event, ways.OfWays):
+        return ways.way_line(event), ""
     if isinstance(event, beginnings.OfBeginning):
         return beginnings.beginning_line(event, request)
     return _of_grant(event, request)
