@@ -107,6 +107,13 @@ class Reveal:
 
 
 @dataclass(frozen=True, slots=True)
+class Renew:
+    """Have one more token beside, or after, the one with this jti."""
+
+    jti: str
+
+
+@dataclass(frozen=True, slots=True)
 class Warn:
     """Tell that the end is near."""
 
@@ -174,7 +181,7 @@ PendingMove: TypeAlias = (
 # On a grant.
 BeginningMove: TypeAlias = Start | Claim | Forfeit
 GrantMove: TypeAlias = (
-    BeginningMove | Deliver | Scrub | Reveal | Warn | Extend | End | Revoke | EndWithTicket
+    BeginningMove | Deliver | Scrub | Reveal | Renew | Warn | Extend | End | Revoke | EndWithTicket
 )
 # On the review of a break-glass grant.
 ReviewMove: TypeAlias = SignOff | RaiseConcern | RemindReview | MarkOverdue

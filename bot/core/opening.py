@@ -74,6 +74,7 @@ def requested(
         members=tuple(_kept(name, users) for name, users in sorted((members or {}).items())),
         machine=ask.machine,
         claim_within=bundle.claim_within if prolongs is None else None,
+        token_max=bundle.token_max,
         start_at=start_at,
         optional=decision.optional if isinstance(decision, NeedApproval) else (),
         shadows=decision.shadows,

@@ -236,7 +236,7 @@ def timers(request: Request) -> dict[Timer, datetime]:
         due.pop(Timer.WARN, None)  # whoever could be told has no more time to give it
     grant, seen = request.working_grant, request.asked.seen
     if grant is not None and seen is not None and seen.watched is not None:
-        due[Timer.WATCH] = grant.token.issued_at + seen.watched
+        due[Timer.WATCH] = grant.since + seen.watched
     return {**due, **review_timers(request.review)} if request.review is not None else due
 
 

@@ -154,6 +154,7 @@ class Bundle:
         claim_within: How long after the approval the requester may start the grant; None where it
             starts by itself.
         start_within: How far ahead a start may be asked for; None where it may not.
+        token_max: How long one token may live; None for as long as the grant.
     """
 
     name: str
@@ -177,6 +178,7 @@ class Bundle:
     glass: Glass | None = None
     claim_within: timedelta | None = None
     start_within: timedelta | None = None
+    token_max: timedelta | None = None
 
     @property
     def scope_names(self) -> tuple[str, ...]:

@@ -221,7 +221,7 @@ def _wanted(story: Story) -> Iterator[_Wanted]:
     for number, fact in enumerate(story.history, start=1):
         text = f"{number} {e.WIRE[type(fact)]} by {fact.by}"
         yield _Wanted(name=f"line:{number}", channel=channel, text=text, in_thread=True)
-        if isinstance(fact, e.Started | e.Extended) and request.asked.machine is None:
+        if isinstance(fact, e.Tokened) and request.asked.machine is None:
             tokens += 1
             yield _token(story, tokens, home)
 
