@@ -103,6 +103,7 @@ class Requested(Fact):
         claim_within: How long after the approval the requester may start the grant; None where it
             starts by itself.
         start_at: When it is to start; None for as soon as it is approved.
+        token_max: How long one token of the grant may live; None for as long as the grant.
     """
 
     bundle: str
@@ -141,6 +142,7 @@ class Requested(Fact):
     machine: Machine | None = None
     claim_within: timedelta | None = None
     start_at: datetime | None = None
+    token_max: timedelta | None = None
 
     @property
     def asker(self) -> Actor:
@@ -332,9 +334,14 @@ class Granted(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started(Fact):
-    """The grant works from now on."""
+    """The grant works from now on.
+
+    Attributes:
+        ends_at: The end of the grant, where its token dies before; None where they end together.
+    """
 
     token: TokenSpec
+    ends_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -358,15 +365,33 @@ class Scrubbed(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Warned(Fact):
-    """The requester was told that the end is near."""
+    """The requester was reminded that the end is near.
+
+    Attributes:
+        ends_at: The end, where it is not that of the newest token.
+    """
+
+    ends_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extended(Fact):
-    """The grant goes on with a new token; the old one lives to its own end."""
+    """The grant goes on with a new token; the old one lives to its own end.
+
+    Attributes:
+        ends_at: As in `Started`.
+    """
 
     token: TokenSpec
     extension: RequestId
+    ends_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renewed(Fact):
+    """The requester has a further token, as tokens die before the grant ends."""
+
+    token: TokenSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -465,6 +490,7 @@ Event: TypeAlias = (
     | Scrubbed
     | Warned
     | Extended
+    | Renewed
     | Ended
     | Revoked
     | Revealed
@@ -478,6 +504,9 @@ Event: TypeAlias = (
 )
 
 # The names that the log and exports use; a name, once released, keeps its meaning.
+# Each brings one more token.
+Tokened: TypeAlias = Started | Extended | Renewed
+
 WIRE: Final[Mapping[type[Event], str]] = {
     Requested: "request.requested",
     Narrowed: "request.narrowed",
@@ -502,6 +531,7 @@ WIRE: Final[Mapping[type[Event], str]] = {
     Scrubbed: "grant.scrubbed",
     Warned: "grant.warned",
     Extended: "grant.extended",
+    Renewed: "grant.renewed",
     Ended: "grant.ended",
     Revoked: "grant.revoked",
     Revealed: "grant.revealed",

@@ -125,6 +125,13 @@ class Reveal:
 
 
 @dataclass(frozen=True, slots=True)
+class Renew:
+    """Have one more token beside, or after, the one with this jti."""
+
+    jti: str
+
+
+@dataclass(frozen=True, slots=True)
 class Warn:
     """Tell that the end is near."""
 
@@ -229,6 +236,7 @@ GrantMove: TypeAlias = (
     | Deliver
     | Scrub
     | Reveal
+    | Renew
     | Warn
     | Extend
     | End

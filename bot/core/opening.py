@@ -76,6 +76,7 @@ def requested(
         members=kept_members(members or {}),
         machine=ask.machine,
         claim_within=bundle.claim_within if prolongs is None and ask.machine is None else None,
+        token_max=bundle.token_max,
         start_at=start_at,
         optional=decision.optional if isinstance(decision, NeedApproval) else (),
         shadows=decision.shadows,

@@ -31,6 +31,7 @@ from bot.core.moves import (
     RaiseConcern,
     Remind,
     RemindReview,
+    Renew,
     Reroute,
     Reveal,
     Revoke,
@@ -181,6 +182,10 @@ MAY: Final[Mapping[type[Move], tuple[tuple[Guard, str], ...]]] = {
     Reveal: (
         _ONLY_REQUESTER,
         (_keeps_the_token, "the client has fetched this token; nobody can look at it here"),
+    ),
+    Renew: (
+        _ONLY_REQUESTER,
+        (_keeps_the_token, "a client has this access; it must ask for a further token itself"),
     ),
     Warn: (_ONLY_BOT,),
     Extend: (_ONLY_BOT,),

@@ -310,10 +310,10 @@ def timers(request: Request) -> dict[Timer, datetime]:
         due.pop(Timer.WARN, None)  # whoever could be told has no more time to give it
     grant, seen = request.working_grant, request.asked.seen
     if grant is not None and seen is not None and seen.watched is not None:
-        due[Timer.WATCH] = grant.token.issued_at + seen.watched
+        due[Timer.WATCH] = grant.since + seen.watched
     idle = request.asked.idle_end
-    if grant is not None and idle is not None and grant.token.issued_at + idle < grant.ends_at:
-        due[Timer.IDLE] = grant.token.issued_at + idle
+    if grant is not None and idle is not None and grant.since + idle < grant.ends_at:
+        due[Timer.IDLE] = grant.since + idle
     return {**due, **review_timers(request.review)} if request.review is not None else due
 
 

@@ -185,12 +185,14 @@ def _bundle(
 ) -> Bundle:
     model = entry.model
     resource = model.resource or default_resource
+    api = resources.get(resource)
     return Bundle(
         name=entry.name,
         title=model.title,
         description=model.description,
-        scopes=_scopes(model.scopes, resources.get(resource)),
+        scopes=_scopes(model.scopes, api),
         resource=resource,
+        token_max=api.token_max if api is not None else None,
         environment=model.environment,
         access=model.access,
         risk=model.risk,

@@ -81,6 +81,7 @@ KNOWN: Final[Mapping[type, Parts]] = {
         channel=_WHERE,
         owner=_AFTERWARDS,
         claim_within=_AFTERWARDS,
+        token_max=_AFTERWARDS,
         start_within="any moment is looked at",
         default_duration="what is asked for where nobody says; any duration is looked at",
     ),

@@ -219,10 +219,12 @@ def _of_request(event: _OfRequest, request: Request) -> tuple[str, str]:
             assert_never(event)
 
 
-def _of_grant(
-    event: e.Delivered | e.Scrubbed | e.Warned | e.Extended | e.Ended | e.Revoked | e.Revealed,
-    request: Request,
-) -> tuple[str, str]:
+_OfGrant: TypeAlias = (
+    e.Delivered | e.Scrubbed | e.Warned | e.Extended | e.Renewed | e.Ended | e.Revoked | e.Revealed
+)
+
+
+def _of_grant(event: _OfGrant, request: Request) -> tuple[str, str]:
     who, owner = mention(event.by), mention(request.requester)
     match event:
         case e.Delivered():
@@ -234,12 +236,15 @@ def _of_grant(
         case e.Scrubbed(by=by):
             hand = f"after {spell(SCRUB_AFTER)}" if by == BOT else f"by {who}"
             return f"🧽 The token was taken out of the direct message {hand}", ""
-        case e.Warned(at=at):
-            end = words.token_at(request.grant, at).expires_at if request.grant else at
+        case e.Warned(at=at, ends_at=end):
+            if end is None:
+                end = words.token_at(request.grant, at).expires_at if request.grant else at
             return f"⏰ {owner} was reminded that the access ends {moment(end)}", ""
-        case e.Extended(token=token, extension=extension):
-            until = moment(token.expires_at)
+        case e.Extended(extension=extension):
+            until = moment(words.end_in(event))
             return f"🔁 *Extended* until {until}, with a new token (see {code(extension)})", ""
+        case e.Renewed(token=token):
+            return f"🔑 {owner} has a further token, until {moment(token.expires_at)}", ""
         case e.Ended():
             return "🏁 *The access has ended* at its time", ""
         case e.Revoked():

@@ -225,7 +225,7 @@ def _wanted(story: Story) -> Iterator[_Wanted]:
         if isinstance(fact, e.Misused):
             continue
         yield _Wanted(name=f"line:{number}", channel=channel, text=text, in_thread=True)
-        if isinstance(fact, e.Started | e.Extended) and request.asked.machine is None:
+        if isinstance(fact, e.Tokened) and request.asked.machine is None:
             tokens += 1
             yield _token(story, tokens, home)
     misused = {fact.what.kind: fact for fact in story.history if isinstance(fact, e.Misused)}

@@ -304,7 +304,7 @@ def _notes_of(story: Story, known: Mapping[str, Receipt]) -> Iterator[_Message]:
             yield _Message(name=f"dm:{number}", shown=outcome)
         if isinstance(fact, e.Warned):
             yield _Message(name=f"warn:{number}", shown=warning_dm(request))
-        if isinstance(fact, e.Started | e.Extended):
+        if isinstance(fact, e.Tokened):
             tokens += 1
             name = token_message(tokens)
             if request.working_grant is not None or name in known:

@@ -187,7 +187,7 @@ class Desk:
         Raises:
             Conflict, TooLate, Unavailable: See `Ledger.commit`.
         """
-        starts = any(isinstance(event, e.Started | e.Extended) for s in steps for event in s.events)
+        starts = any(isinstance(event, e.Tokened) for s in steps for event in s.events)
         if starts and not self._stores.clock.agrees():
             raise Unavailable("the clocks disagree, so nothing can be granted")
         change = commit_of(id_, steps, accounts=accounts, mint=self._tokens)

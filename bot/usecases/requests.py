@@ -312,9 +312,12 @@ class Requests:
             NotAllowed: The policy, or the requester's place in it, has changed since the ask.
             Unavailable: Slack did not answer.
         """
-        if not any(isinstance(event, e.Approved | e.Narrowed | e.Started) for event in events):
+        told = e.Approved | e.Narrowed | e.Started | e.Renewed
+        if not any(isinstance(event, told) for event in events):
             return
         await self._gate.admit_requester(request)
+        if isinstance(events[0], e.Renewed):
+            return  # what works is ended by `jit policy apply`, not by a change of the files alone
         after = reduce(evolve, events, request)
         try:
             found = await self._rechecks.judged(
