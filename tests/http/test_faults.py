@@ -3,20 +3,15 @@
 import asyncio
 import io
 import json
-import logging
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-import structlog
 from aiohttp import ClientSession, web
 
 from bot.http.server import make_app
 from bot.store.embedded import EmbeddedServer
 from bot.store.redis import connect
-from bot.telemetry import configure_logging
 from tests.http.house import CLIENTS, SECRETS, basic, house_in_memory, house_on, served
 from tests.http.test_oauth import INACTIVE, ask, revoke
 
@@ -87,19 +82,6 @@ async def test_a_store_that_hangs_is_away(tmp_path: Path) -> None:
                 os.kill(server.pid, signal.SIGCONT)
             assert [status for status, _ in answers] == [503, 503]
         await client.aclose()
-
-
-@pytest.fixture
-def written() -> Iterator[io.StringIO]:
-    """All that is logged, at the level that tells most."""
-    root = logging.getLogger()
-    before = (root.handlers[:], root.level)
-    stream = io.StringIO()
-    configure_logging("debug", stream)
-    yield stream
-    root.handlers[:], root.level = before
-    logging.captureWarnings(capture=False)
-    structlog.reset_defaults()
 
 
 async def test_no_log_has_secrets_or_bodies(written: io.StringIO) -> None:
