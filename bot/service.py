@@ -229,6 +229,7 @@ async def _serving(
         HttpParts(
             tokens=parts.tokens,
             machines=parts.machines,
+            room=parts.room,
             revocations=parts.revocations,
             clients=parts.clients,
             jwks=on.keyring.jwks,

@@ -58,6 +58,7 @@ from bot.usecases.tasks import Tasks
 from bot.usecases.tickets import TicketDesk
 from bot.usecases.timers import Timers
 from bot.usecases.tokens import Tokens
+from bot.usecases.waiting import WaitingRoom
 from bot.usecases.workers import Handler, Worker
 
 # How far our clock and the store's may be apart before nothing is granted any more.
@@ -226,6 +227,7 @@ class Parts:
     workers: tuple[Worker, ...]
     tokens: Tokens
     machines: Machines
+    room: WaitingRoom
     revocations: Revocations
     clients: Clients
     listeners: Listeners
@@ -300,10 +302,14 @@ def build(on: Ground, home: Home) -> Parts:
         machines=Machines(
             requests,
             desk.mint,
+            ledger=store.ledger,
+            people=directory,
+            clock=clock,
             policy=policy,
             alarm=lambda: on.loaded.admin_channel,
             draw=secrets.token_urlsafe,
         ),
+        room=WaitingRoom(store.changes),
         revocations=Revocations(
             store.ended,
             kids=on.keyring.kids,

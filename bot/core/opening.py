@@ -39,6 +39,8 @@ def requested(
     bundle = ask.bundle
     chain = decision.chain if isinstance(decision, NeedApproval) else None
     patience = chain.expire_after if chain is not None else timedelta(0)
+    if ask.patience is not None:
+        patience = min(patience, ask.patience)
     return e.Requested(
         request=id_,
         at=now,

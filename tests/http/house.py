@@ -26,6 +26,7 @@ from bot.http.server import HttpParts, make_runner
 from bot.keyring import Keyring
 from bot.slack.memory import MemoryDirectory
 from bot.store.memory import (
+    MemoryChanges,
     MemoryEndedTokens,
     MemoryLedger,
     MemoryListings,
@@ -44,6 +45,7 @@ from bot.usecases.requests import Requests
 from bot.usecases.revocations import Revocations
 from bot.usecases.tickets import TicketDesk
 from bot.usecases.tokens import Mint, Tokens
+from bot.usecases.waiting import WaitingRoom
 from tests.builders import requested
 from tests.clocks import ManualClock
 from tests.http.machines import ASKING, a_workspace, machine_policy
@@ -97,6 +99,7 @@ class House:
     """
 
     ledger: Any
+    changes: Any
     listings: Any
     once: Any
     tokens: Any
@@ -147,6 +150,9 @@ class House:
         return Machines(
             self.requests(),
             self.desk().mint,
+            ledger=self.ledger,
+            people=self.directory,
+            clock=self.clock,
             policy=lambda: self.policy,
             alarm=lambda: self.alarm,
             draw=token_urlsafe,
@@ -168,6 +174,7 @@ class House:
         return HttpParts(
             tokens=Tokens(self.tokens, self.ring, self.clock, self.requests()),
             machines=self.machines(),
+            room=WaitingRoom(self.changes),
             revocations=revocations,
             clients=Clients(lambda: self.clients, issuer=issuer, once=self.once, clock=self.clock),
             jwks=self.ring.jwks,
@@ -193,6 +200,7 @@ def house_on(redis: Redis) -> House:
     store = RedisStore.on(redis)
     return House(
         ledger=store.ledger,
+        changes=store.changes,
         listings=store.listings,
         once=store.once,
         tokens=store.tokens,
@@ -206,6 +214,7 @@ def house_in_memory() -> House:
     store = MemoryStore(clock.now)
     return House(
         ledger=MemoryLedger(store),
+        changes=MemoryChanges(store),
         listings=MemoryListings(store),
         once=MemoryOnce(store),
         tokens=MemoryTokenIndex(store),

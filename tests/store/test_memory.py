@@ -3,6 +3,7 @@ from datetime import timedelta
 import pytest
 
 from bot.store.memory import (
+    MemoryChanges,
     MemoryEndedTokens,
     MemoryJobs,
     MemoryLedger,
@@ -13,6 +14,7 @@ from bot.store.memory import (
     MemoryTokenIndex,
 )
 from tests.builders import T0
+from tests.contracts.changes_contract import ChangesContract
 from tests.contracts.ended_contract import EndedContract
 from tests.contracts.jobs_contract import JobsContract
 from tests.contracts.ledger_contract import LedgerContract
@@ -40,6 +42,7 @@ def world() -> World:
     store = MemoryStore(clock.now)
     return World(
         ledger=MemoryLedger(store),
+        changes=MemoryChanges(store),
         listings=MemoryListings(store),
         jobs=MemoryJobs(store),
         receipts=MemoryReceipts(store),
@@ -52,6 +55,9 @@ def world() -> World:
 
 
 class TestMemoryLedger(LedgerContract): ...
+
+
+class TestMemoryChanges(ChangesContract): ...
 
 
 class TestMemoryListings(ListingsContract): ...
