@@ -274,9 +274,10 @@ def build(on: Ground, home: Home) -> Parts:
         mint=desk.mint,
         clock=clock,
     )
+    timers = Timers(desk, gate, policy=policy, tickets=tickets, still_right=requests.still_right)
     handlers: dict[str, Handler] = {
         SHOW: shows,
-        **dict.fromkeys(Timer, Timers(desk, gate, policy=policy, tickets=tickets)),
+        **dict.fromkeys(Timer, timers),
     }
     safety, messages, watches = (
         Worker(queue, store.jobs, handlers, clock=clock, metrics=on.metrics)

@@ -80,6 +80,9 @@ class Requested(Fact):
         machine: The client that asks, in the name of `by` or for itself; None where a person does.
         optional: What came of the stages that could be skipped.
         shadows: What rules and guardrails in audit mode would have done.
+        claim_within: How long after the approval the requester may start the grant; None where it
+            starts by itself.
+        start_at: When it is to start; None for as soon as it is approved.
     """
 
     bundle: str
@@ -114,10 +117,17 @@ class Requested(Fact):
     shadows: tuple[Shadow, ...] = ()
     machine: Machine | None = None
 
+    claim_within: timedelta | None = None
+    start_at: datetime | None = None
+
     @property
     def asker(self) -> Actor:
         """Whose asks this one is counted among: a client's own, whomever it names."""
         return self.machine.actor if self.machine is not None else self.by
+
+    def decided_for(self, now: datetime) -> datetime:
+        """Return the moment that policy decides about, if it decides at `now`."""
+        return now if self.start_at is None else max(now, self.start_at)
 
     @property
     def voices(self) -> tuple[Group, ...]:
@@ -232,9 +242,16 @@ class Lapsed(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Granted(Fact):
-    """Access is owed; the grant exists."""
+    """Access is owed; the grant exists.
+
+    Attributes:
+        starts_at: When it starts by itself, where that is not at once.
+        claim_by: Until when the requester may start it, where it does not start by itself.
+    """
 
     grant: GrantId
+    starts_at: datetime | None = None
+    claim_by: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,6 +259,11 @@ class Started(Fact):
     """The grant works from now on."""
 
     token: TokenSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unclaimed(Fact):
+    """The requester did not start the grant in time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,7 +300,7 @@ class Ended(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revoked(Fact):
-    """Somebody ended the grant before its time."""
+    """Somebody ended the grant before its time, or before it began."""
 
     reason: str
 
@@ -339,6 +361,7 @@ Event: TypeAlias = (
     | Lapsed
     | Granted
     | Started
+    | Unclaimed
     | Delivered
     | Scrubbed
     | Warned
@@ -371,6 +394,7 @@ WIRE: Final[Mapping[type[Event], str]] = {
     Lapsed: "request.lapsed",
     Granted: "grant.granted",
     Started: "grant.started",
+    Unclaimed: "grant.unclaimed",
     Delivered: "grant.delivered",
     Scrubbed: "grant.scrubbed",
     Warned: "grant.warned",

@@ -46,7 +46,9 @@ class Grant:
     """Access for a time.
 
     Attributes:
-        tokens: Oldest first; an extension adds one. Empty only while READY.
+        starts_at: When it starts by itself, where that was not at once.
+        claim_by: Until when the requester may start it, where it does not start by itself.
+        tokens: Oldest first; an extension adds one. Empty while READY, and of what never started.
         delivered_at: When the newest token reached the requester; None before.
         hidden: The newest token is no longer readable in its message.
         extensions: The requests that prolonged it.
@@ -55,6 +57,8 @@ class Grant:
 
     id: GrantId
     state: GrantState = GrantState.READY
+    starts_at: datetime | None = None
+    claim_by: datetime | None = None
     tokens: tuple[e.TokenSpec, ...] = ()
     delivered_at: datetime | None = None
     hidden: bool = False
@@ -65,6 +69,16 @@ class Grant:
     def works(self) -> bool:
         """Whether its tokens may be used."""
         return self.state in WORKING
+
+    @property
+    def waits(self) -> bool:
+        """Whether it has yet to start."""
+        return self.state is GrantState.READY
+
+    @property
+    def never_started(self) -> bool:
+        """Whether it was over before it began."""
+        return not self.tokens and not self.waits
 
     @property
     def token(self) -> e.TokenSpec:
@@ -104,15 +118,27 @@ def token_spec(
     )
 
 
-def started(
+def granted(
     asked: e.Requested, *, now: datetime, by: Actor, signing: Signing
 ) -> tuple[e.Event, ...]:
-    """Return the facts of a grant that starts at `now`."""
-    token = token_spec(asked, number=1, now=now, ends_at=now + asked.duration, signing=signing)
-    return (
-        e.Granted(request=asked.request, at=now, by=by, grant=grant_id(asked.request)),
-        e.Started(request=asked.request, at=now, by=by, token=token),
+    """Return the facts of a grant: it starts at `now`, or waits for its time or its holder."""
+    made = e.Granted(
+        request=asked.request,
+        at=now,
+        by=by,
+        grant=grant_id(asked.request),
+        starts_at=asked.start_at if asked.start_at is not None and now < asked.start_at else None,
+        claim_by=now + asked.claim_within if asked.claim_within is not None else None,
     )
+    if made.starts_at is not None or made.claim_by is not None:
+        return (made,)
+    return (made, started(asked, now=now, by=by, signing=signing))
+
+
+def started(asked: e.Requested, *, now: datetime, by: Actor, signing: Signing) -> e.Started:
+    """Return the fact that the grant starts at `now`."""
+    token = token_spec(asked, number=1, now=now, ends_at=now + asked.duration, signing=signing)
+    return e.Started(request=asked.request, at=now, by=by, token=token)
 
 
 def prolonged(grant: Grant, extension: e.Requested, *, now: datetime) -> datetime:
@@ -145,7 +171,7 @@ def evolve_grant(grant: Grant | None, event: e.Event) -> Grant:
     if isinstance(event, e.Granted):
         if grant is not None:
             raise WrongState("this request has been granted already")
-        return Grant(id=event.grant)
+        return Grant(id=event.grant, starts_at=event.starts_at, claim_by=event.claim_by)
     if grant is None:
         raise WrongState("nothing has been granted yet")
     moved = replace(grant, state=grant_after(grant.state, type(event)))
@@ -164,7 +190,7 @@ def evolve_grant(grant: Grant | None, event: e.Event) -> Grant:
             return replace(moved, delivered_at=grant.delivered_at or at)
         case e.Scrubbed():
             return replace(moved, hidden=True)
-        case e.Ended(at=at, by=by):
+        case e.Ended(at=at, by=by) | e.Unclaimed(at=at, by=by):
             return replace(moved, close=Close(at=at, by=by))
         case e.Revoked(at=at, by=by, reason=reason):
             return replace(moved, close=Close(at=at, by=by, reason=reason))
@@ -174,6 +200,9 @@ def evolve_grant(grant: Grant | None, event: e.Event) -> Grant:
 
 def grant_timers(grant: Grant) -> dict[Timer, datetime]:
     """Return when the clock must act on `grant` next, by timer."""
+    if grant.waits:
+        begins = {Timer.START: grant.starts_at, Timer.CLAIM: grant.claim_by}
+        return {timer: at for timer, at in begins.items() if at is not None}
     if not grant.works:
         return {}
     token = grant.token

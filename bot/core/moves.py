@@ -73,6 +73,21 @@ class Escalate:
 
 
 @dataclass(frozen=True, slots=True)
+class Start:
+    """Begin a grant whose time has come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Begin one's own grant now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forfeit:
+    """Nobody has begun the grant in time."""
+
+
+@dataclass(frozen=True, slots=True)
 class Deliver:
     """The token with this jti has reached the requester."""
 
@@ -157,7 +172,10 @@ PendingMove: TypeAlias = (
     Approve | Narrow | Question | Answer | Deny | Cancel | Lapse | Remind | Escalate
 )
 # On a grant.
-GrantMove: TypeAlias = Deliver | Scrub | Reveal | Warn | Extend | End | Revoke | EndWithTicket
+BeginningMove: TypeAlias = Start | Claim | Forfeit
+GrantMove: TypeAlias = (
+    BeginningMove | Deliver | Scrub | Reveal | Warn | Extend | End | Revoke | EndWithTicket
+)
 # On the review of a break-glass grant.
 ReviewMove: TypeAlias = SignOff | RaiseConcern | RemindReview | MarkOverdue
 Move: TypeAlias = PendingMove | GrantMove | ReviewMove | Disown

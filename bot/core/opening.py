@@ -27,6 +27,7 @@ def requested(
     seen: SeenTicket | None = None,
     known: Known | None = None,
     members: Mapping[str, frozenset[str] | None] | None = None,
+    start_at: datetime | None = None,
 ) -> e.Requested:
     """Return the ask as it is kept, with the decision.
 
@@ -35,6 +36,7 @@ def requested(
         seen: What the tracker said of the ticket.
         known: What was decided on besides.
         members: Slack user ids of the groups with a say; None for a group that cannot be read.
+        start_at: When it is to start; None for as soon as it is approved.
     """
     bundle = ask.bundle
     chain = decision.chain if isinstance(decision, NeedApproval) else None
@@ -75,6 +77,8 @@ def requested(
         machine=ask.machine,
         optional=decision.optional if isinstance(decision, NeedApproval) else (),
         shadows=decision.shadows,
+        claim_within=_claim_within(ask) if prolongs is None else None,
+        start_at=start_at,
     )
 
 
@@ -118,6 +122,10 @@ def _kept(group: str, users: frozenset[str] | None) -> Members:
     if users is None:
         return Members(group=group)
     return Members(group=group, people=tuple(sorted(users)[:MEMBERS_KEPT]), count=len(users))
+
+
+def _claim_within(ask: Ask) -> timedelta | None:
+    return ask.bundle.claim_within if ask.claim_within is None else ask.claim_within
 
 
 def _deadline(now: datetime, patience: timedelta, prolongs: Request | None) -> datetime:

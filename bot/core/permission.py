@@ -11,6 +11,7 @@ from bot.core.moves import (
     Answer,
     Approve,
     Cancel,
+    Claim,
     Deliver,
     Deny,
     Disown,
@@ -18,6 +19,7 @@ from bot.core.moves import (
     EndWithTicket,
     Escalate,
     Extend,
+    Forfeit,
     Lapse,
     MarkOverdue,
     Move,
@@ -30,6 +32,7 @@ from bot.core.moves import (
     Revoke,
     Scrub,
     SignOff,
+    Start,
     Warn,
 )
 from bot.core.places import open_places
@@ -160,6 +163,9 @@ MAY: Final[Mapping[type[Move], tuple[tuple[Guard, str], ...]]] = {
     Lapse: (_ONLY_BOT,),
     Remind: (_ONLY_BOT,),
     Escalate: (_ONLY_BOT,),
+    Start: (_ONLY_BOT,),
+    Claim: (_ONLY_REQUESTER,),
+    Forfeit: (_ONLY_BOT,),
     Deliver: (_ONLY_BOT,),
     Scrub: ((_is_requester_or_bot, _ONLY_REQUESTER[1]),),
     Reveal: (

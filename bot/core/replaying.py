@@ -195,7 +195,7 @@ def _facts(asked: e.Requested, bundle: Bundle, policy: Policy) -> Facts:
             raise _Unknown(f"what {name} counts was not looked up then")
     audited, unseen = _groups_audited(asked.by.id, known, policy.groups_audited_for(bundle.name))
     return Facts(
-        now=asked.at,
+        now=asked.decided_for(asked.at),
         groups=_groups(asked.by.id, known, policy.groups_read_for(bundle.name)) | audited,
         unseen=unseen,
         active_grants=known.active_grants,

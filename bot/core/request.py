@@ -113,6 +113,18 @@ class Request:
         return self.grant if self.grant is not None and self.grant.works else None
 
     @property
+    def waiting_grant(self) -> Grant | None:
+        """The grant, if it has yet to start."""
+        return self.grant if self.grant is not None and self.grant.waits else None
+
+    @property
+    def open_until(self) -> datetime | None:
+        """Until when people may decide, or the requester may start the grant; None for neither."""
+        if self.state is RequestState.PENDING:
+            return self.asked.deadline
+        return self.waiting_grant.claim_by if self.waiting_grant is not None else None
+
+    @property
     def token_is_readable(self) -> bool:
         """Whether the token stands in the direct message now."""
         grant = self.working_grant

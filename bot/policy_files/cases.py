@@ -19,7 +19,17 @@ from bot.core.policy import Policy
 from bot.policy_files.documents import Model
 from bot.policy_files.explain import problems_of
 from bot.policy_files.folder import Folder, read_folder
-from bot.policy_files.kinds import Channel, Length, Name, Names, Outcome, Scope, UserId, Version
+from bot.policy_files.kinds import (
+    Channel,
+    Length,
+    Name,
+    Names,
+    Outcome,
+    Scope,
+    StartsName,
+    UserId,
+    Version,
+)
 from bot.policy_files.load import WrongFiles
 from bot.policy_files.positions import Source
 from bot.policy_files.problems import Path as At
@@ -87,6 +97,7 @@ class Expect(Model):
     at_least: dict[Name, Number] | None = None
     channel: Channel | None = None
     review_by: Names | None = None
+    starts: StartsName | None = None
     because: str | None = None
     skipped: list[Name] | None = None
     audit: list[Name] | None = None

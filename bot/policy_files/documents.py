@@ -20,7 +20,7 @@ from pydantic import (
 
 from bot.core.durations import spell
 from bot.core.policy import Verdict
-from bot.core.scopes import Tracker
+from bot.core.scopes import Starts, Tracker
 from bot.core.texts import LONGEST_REASON
 from bot.core.windows import MINUTES_OF_DAY
 from bot.policy_files.kinds import (
@@ -44,6 +44,7 @@ from bot.policy_files.kinds import (
     RiskName,
     Scopes,
     Start,
+    StartsName,
     Title,
     TrackerName,
     Uri,
@@ -164,11 +165,10 @@ class Bundle(Model):
     LATER = frozenset(
         {
             "announce",
-            "claim_within",
             "delegation",
             "idle_end",
             "provider",
-            "starts",
+            "start_within",
         }
     )
 
@@ -192,6 +192,15 @@ class Bundle(Model):
     extend: Extend | None = None
     break_glass: BreakGlass | None = None
     delivery: DeliveryName | None = None
+    starts: StartsName = Starts.APPROVAL
+    claim_within: Length | None = None
+
+    @field_validator("claim_within")
+    @classmethod
+    def _is_claimed(cls, value: Any, info: ValidationInfo) -> Any:
+        if value and info.data.get("starts", Starts.REVEAL) is not Starts.REVEAL:
+            raise ValueError("nobody starts it; write `starts: reveal`, or take it out")
+        return value
 
     @field_validator("scopes")
     @classmethod

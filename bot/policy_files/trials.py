@@ -12,7 +12,7 @@ from bot.core.explaining import Explanation, explained, presumed_groups
 from bot.core.identity import person
 from bot.core.machine import Machine
 from bot.core.policy import Chain, Policy, Verdict
-from bot.core.scopes import Bundle
+from bot.core.scopes import Bundle, Starts
 from bot.core.tickets import SeenTicket
 from bot.policy_files.cases import Case
 from bot.policy_files.problems import Problem
@@ -48,6 +48,7 @@ class _Got:
     review_by: list[str] | None = None
     skipped: list[str] = field(default_factory=list)
     audit: list[str] = field(default_factory=list)
+    starts: Starts | None = None
     reasons: tuple[str, ...] = ()
 
 
@@ -116,8 +117,10 @@ def _unknown(bundle: Bundle) -> SeenTicket | None:
 
 
 def _got(found: Explanation, case: Case) -> _Got:
-    decision, channel, glass = found.decision, found.ask.bundle.channel, found.ask.bundle.glass
+    bundle = found.ask.bundle
+    decision, channel, glass = found.decision, bundle.channel, bundle.glass
     audit = [shadow.id for shadow in decision.shadows]
+    starts = Starts.REVEAL if bundle.claim_within is not None else Starts.APPROVAL
     if isinstance(decision, Allow):
         broken = glass if case.given.break_glass else None
         return _Got(
@@ -126,6 +129,7 @@ def _got(found: Explanation, case: Case) -> _Got:
             rule=decision.rule,
             channel=channel,
             audit=audit,
+            starts=starts,
             reasons=decision.reasons,
         )
     if isinstance(decision, NeedApproval):
@@ -138,6 +142,7 @@ def _got(found: Explanation, case: Case) -> _Got:
             channel=channel,
             skipped=[stage.name for stage in decision.optional if not stage.is_asked],
             audit=audit,
+            starts=starts,
             reasons=decision.reasons,
         )
     return _Got(

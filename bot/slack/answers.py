@@ -107,19 +107,25 @@ def stands_text(request: Request) -> Rendered:
 
 
 def list_text(requests: Sequence[Request]) -> Rendered:
-    """Return which of `requests` wait for somebody, and which grants work."""
+    """Return which of `requests` wait for somebody, and which grants work or are to start."""
     waiting = [request for request in requests if request.state is RequestState.PENDING]
     working = [request for request in requests if request.working_grant is not None]
-    if not waiting and not working:
+    ready = [request for request in requests if request.waiting_grant is not None]
+    if not waiting and not working and not ready:
         return message_text("Nothing of yours is pending or live. Ask with `/jit request`.")
     entries, hidden = packed(
-        [*_listed("You hold", working), *_listed("You wait for", waiting)],
+        [
+            *_listed("You hold", working),
+            *_listed("Approved, and not started", ready),
+            *_listed("You wait for", waiting),
+        ],
         room=MESSAGE_WEIGHT - _AROUND,
         blocks=_ENTRIES,
     )
     more = f"{hidden} more lines do not fit. " if hidden else ""
     return Rendered(
-        f"{counted(len(working), 'live grant')}, {counted(len(waiting), 'pending request')}.",
+        f"{counted(len(working), 'live grant')}, {counted(len(ready), 'grant')} not started, "
+        f"{counted(len(waiting), 'pending request')}.",
         [*entries, context(f"{more}`/jit status ID`, `/jit cancel ID`, `/jit revoke ID`")],
     )
 

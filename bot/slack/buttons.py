@@ -30,6 +30,7 @@ class Action(StrEnum):
     REVOKE = "revoke"
     END_NOW = "end_now"
     EXTEND = "extend"
+    START = "start"
     REVEAL = "reveal"
     GOT_IT = "got_it"
     CHOOSE_BUNDLE = "choose_bundle"

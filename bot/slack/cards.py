@@ -6,11 +6,13 @@ An approver should know in five seconds who wants what, for how long, why, and h
 from collections.abc import Iterator
 from typing import Final
 
+from bot.core.durations import spell
 from bot.core.grant import Close
 from bot.core.identity import BOT, Kind
 from bot.core.request import Request
 from bot.core.states import GrantState, RequestState
 from bot.slack import clients, glass, words
+from bot.slack.beginnings import giving_up_button
 from bot.slack.buttons import Action, button_value, ending_button
 from bot.slack.elsewhere import unknown
 from bot.slack.mrkdwn import (
@@ -176,6 +178,8 @@ def _small_print(request: Request) -> str:
     parts = [str(request.id), f"{code(asked.bundle)}", f"asked {moment(asked.at)}"]
     if asked.extends is not None:
         parts.append(f"prolongs {asked.extends}")
+    if asked.claim_within is not None and request.grant is None:
+        parts.append(f"begins when it is started, within {spell(asked.claim_within)} of approval")
     if request.waits_for is not None:
         parts.append(f"decide before {moment(asked.deadline)}")
     return "  ·  ".join(parts)
@@ -205,5 +209,7 @@ def _buttons(request: Request, *, whole: bool) -> Iterator[Block]:
         reads = f"What is behind {about}"
         yield button(Action.DETAILS, "Details", value=value, describes=reads)
     yield from glass.review_buttons(request)
+    if request.waiting_grant is not None:
+        yield giving_up_button(Action.REVOKE, "End before it begins", request)
     if request.working_grant is not None:
         yield ending_button(Action.REVOKE, "End access", request)

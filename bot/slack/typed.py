@@ -54,7 +54,7 @@ class Commands:
             case c.Status(request=id_):
                 return await self._status(id_, typed)
             case c.Cancel(request=id_):
-                return await self._move(id_, Cancel(), typed)
+                return await self._cancel(id_, typed)
             case c.Revoke(request=id_, reason=reason):
                 return await self._move(id_, Revoke(reason), typed)
             case c.Why(wish=wish):
@@ -76,6 +76,12 @@ class Commands:
         if id_ is None:
             return list_text(await self._requests.mine(typed.by))
         return status_text(await self._requests.find(id_, by=typed.by))
+
+    async def _cancel(self, id_: RequestId, typed: Typed) -> Rendered:
+        """Take a request back; what is approved and has not begun is given up."""
+        request = await self._requests.find(id_, by=typed.by)
+        is_ready = request.waiting_grant is not None and request.requester == typed.by
+        return await self._move(id_, Revoke() if is_ready else Cancel(), typed)
 
     async def _move(self, id_: RequestId, move: Move, typed: Typed) -> Rendered:
         outcome = await self._requests.move(id_, move, by=typed.by, delivery=typed.delivery)

@@ -60,7 +60,9 @@ def wanted(request: Request) -> str:
     length = spell(request.asked.duration)
     if request.asked.extends is not None:
         return f"*{length} more* of *{title(request)}*"
-    return f"*{title(request)}* for *{length}*"
+    start = request.asked.start_at
+    later = f", from *{moment(start)}*" if start is not None else ""
+    return f"*{title(request)}* for *{length}*{later}"
 
 
 def wish(request: Request) -> str:
@@ -263,12 +265,20 @@ def state(request: Request) -> str:
 def grant_state(grant: Grant) -> str:
     """Return where a grant stands now, with a mark."""
     match grant.state:
+        case GrantState.READY if grant.claim_by is not None:
+            return f"✅ *Approved*, not started; claim by {moment(grant.claim_by)}"
+        case GrantState.READY if grant.starts_at is not None:
+            return f"🗓️ *Approved*, not started; starts {moment(grant.starts_at)}"
         case GrantState.READY:
             return "✅ *Approved*, about to start"
         case GrantState.LIVE:
             return f"🔑 *Works* until {moment(grant.ends_at)}"
         case GrantState.EXPIRING:
             return f"⏰ *Ends soon*: {moment(grant.ends_at)}"
+        case GrantState.EXPIRED if grant.never_started:
+            return f"⌛ *Approved, but not started in time*, {when(grant.close)}"
+        case GrantState.REVOKED if grant.never_started:
+            return f"🛑 *Ended before it began* {closed_by(grant.close)}"
         case GrantState.EXPIRED:
             return f"🏁 *Ended*, {when(grant.close)}"
         case GrantState.REVOKED:

@@ -147,7 +147,7 @@ class MemoryLedger:
                 raise Conflict(f"somebody else changed {write.record.id} first")
         for id_ in change.needs_open:
             if id_ not in self._store.opens or self._store.opens[id_] <= self._store.now():
-                raise TooLate("the time to decide on this request is over")
+                raise TooLate("the time for this is over")
 
     def _keep(self, change: Commit) -> None:
         store = self._store

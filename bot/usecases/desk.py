@@ -12,8 +12,8 @@ from bot.core.account import Account
 from bot.core.errors import BotError, Conflict, NotAllowed, NotFound, TooLate, Unavailable
 from bot.core.grant import Signing
 from bot.core.identity import BOT, Actor, RequestId, fingerprint, is_request_id
-from bot.core.lifecycle import decide
-from bot.core.moves import Extend, Lapse, Move
+from bot.core.lifecycle import decide, lapsing
+from bot.core.moves import Extend, Move
 from bot.core.permission import Circumstances
 from bot.core.request import Request
 from bot.usecases.commits import Step, commit_of
@@ -127,7 +127,7 @@ class Desk:
             except Conflict:
                 continue
             except TooLate:
-                await self._lapse(id_)
+                await self._lapse(request)
                 raise
         raise Conflict(_CROWDED, hint="try again")
 
@@ -215,18 +215,19 @@ class Desk:
             recounted(account, step) for (step, _), account in zip(counting, accounts, strict=True)
         ]
 
-    async def _lapse(self, id_: RequestId) -> None:
-        """Let the request lapse now: somebody came too late, so they should see it on the card."""
+    async def _lapse(self, request: Request) -> None:
+        """Let it lapse now: somebody came too late, so they should see it on the card."""
+        move = lapsing(request)
         try:
             await self.carry_out(
-                id_,
-                Lapse(),
+                request.id,
+                move,
                 by=BOT,
                 case=self.circumstances(),
-                commit_id=CommitId(fingerprint("timer", "lapse", id_)),
+                commit_id=CommitId(fingerprint("too late", type(move).__name__, request.id)),
             )
         except BotError as problem:
-            log.info("lapse.left_to_timer", request=id_, code=problem.code)
+            log.info("lapse.left_to_timer", request=request.id, code=problem.code)
 
     async def note_refusal(
         self, id_: RequestId, move: str, *, by: Actor, why: NotAllowed, delivery: str

@@ -40,6 +40,8 @@ JobKind: TypeAlias = Timer | str
 QUEUE_OF: Mapping[str, Queue] = {
     Timer.LAPSE: Queue.SAFETY,
     Timer.END: Queue.SAFETY,
+    Timer.START: Queue.SAFETY,
+    Timer.CLAIM: Queue.SAFETY,
     Timer.ESCALATE: Queue.SAFETY,
     Timer.REMIND: Queue.MESSAGES,
     Timer.WARN: Queue.MESSAGES,
@@ -138,7 +140,8 @@ class Commit:
         subject: The request that the commit id is kept with.
         events: Appended to the history of their own request and to the one log.
         timers: Due times to set; None stops the timer.
-        opens: Until when the request may be decided; None removes the permission.
+        opens: Until when the request may be decided, or its grant be started by the requester;
+            None removes the permission.
         tokens: Tokens that may be used from now on; None ends one.
         ended: Tokens that end in it before their time, for those who verify by themselves.
         needs_open: Requests that must still be open (see `opens`), or nothing is stored.

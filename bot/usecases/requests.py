@@ -21,7 +21,7 @@ from bot.core.errors import Conflict, Invalid, NotAllowed, NotFound, Refused, Wr
 from bot.core.explaining import Explanation, explained, supposed
 from bot.core.identity import BOT, Actor, Kind, RequestId, fingerprint, request_id
 from bot.core.lifecycle import decide, opened
-from bot.core.moves import Approve, Deliver, Move, Narrow, Reveal, Revoke
+from bot.core.moves import Approve, Claim, Deliver, Move, Narrow, Reveal, Revoke
 from bot.core.opening import known_of, requested, settled
 from bot.core.permission import Circumstances
 from bot.core.policy import Policy
@@ -249,7 +249,7 @@ class Requests:
                 by=by,
                 case=await self._case(request, move, by),
                 commit_id=_commit_id(delivery, move, id_, by),
-                check=self._still_right,
+                check=self.still_right,
             )
 
     async def may(self, id_: RequestId, move: Move, *, by: Actor, delivery: str) -> Request:
@@ -287,16 +287,17 @@ class Requests:
             await self._desk.note_refusal(request.id, move, by=by, why=refusal, delivery=delivery)
             raise
 
-    async def _still_right(self, request: Request, events: Sequence[e.Event]) -> None:
-        """Return if what is approved would be granted by today's policy, to somebody still here.
+    async def still_right(self, request: Request, events: Sequence[e.Event]) -> None:
+        """Return if what is approved, or starts, would be granted by today's policy.
 
-        What an approver has narrowed is decided again at once, whoever else must still approve.
+        And to somebody still here. What an approver has narrowed is decided again at once, whoever
+        else must still approve; what is for later, for the moment when it is to start.
 
         Raises:
             NotAllowed: The policy, or the requester's place in it, has changed since the ask.
             Unavailable: Slack did not answer.
         """
-        if not any(isinstance(event, e.Approved | e.Narrowed) for event in events):
+        if not any(isinstance(event, e.Approved | e.Narrowed | e.Started) for event in events):
             return
         await self._gate.admit_requester(request)
         policy, asked = self.policy, reduce(evolve, events, request).asked
@@ -309,6 +310,8 @@ class Requests:
                 besides=(asked.request, asked.extends),
                 ticket=asked.ticket,
                 machine=asked.machine,
+                decided_for=asked.decided_for(events[0].at),
+                asked_at=asked.at,
             )
             why = why_no_more(asked, policy, facts)
         except Invalid as problem:  # of the ticket
@@ -365,7 +368,7 @@ class Requests:
             by=by,
             case=self._desk.circumstances(),
             commit_id=_commit_id(delivery, move, id_, by),
-            check=self._still_right,
+            check=self.still_right,
         )
 
     async def deliver(self, id_: RequestId, jti: str) -> None:

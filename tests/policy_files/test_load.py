@@ -85,6 +85,20 @@ def test_what_a_bundle_leaves_out_has_a_default(tmp_path):
     assert (plain.description, plain.labels) == ("", {})
 
 
+@pytest.mark.parametrize(
+    ("lines", "claim"),
+    [
+        ("starts: approval", None),
+        ("starts: reveal", timedelta(hours=1)),
+        ("starts: reveal\n    claim_within: 2d", timedelta(days=2)),
+        ("reason_min: 10", None),
+    ],
+)
+def test_when_the_time_of_a_grant_begins(tmp_path, lines, claim):
+    found = loaded(tmp_path, bundles=bundle(lines)).policy.bundles["billing-read"]
+    assert found.claim_within == claim
+
+
 @pytest.mark.parametrize("risk", Risk)
 def test_a_token_of_high_or_critical_risk_is_only_revealed(tmp_path, risk):
     chosen = loaded(tmp_path, bundles=bundle(f"risk: {risk}")).policy.bundles["billing-read"]

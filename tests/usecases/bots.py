@@ -123,6 +123,7 @@ def a_rule(verdict: Verdict, *stages: Stage, **over: Any) -> Rule:
 
 BY_LEAD = a_rule(Verdict.REQUIRE, LEAD)
 AT_ONCE = a_rule(Verdict.AUTO_APPROVE)
+CLAIM_WITHIN = timedelta(minutes=20)
 GLASS = Glass(
     who=("engineers",),
     max_duration=timedelta(minutes=15),
@@ -144,6 +145,16 @@ SHELF: Mapping[str, tuple[Bundle, tuple[Rule, ...]]] = {
         (a_bundle("secret", delivery=Delivery.REVEAL), AT_ONCE),
         (a_bundle("twice", limits=Limits(per_user_per_day=2)), AT_ONCE),
         (a_bundle("scarce", limits=Limits(active_total=1)), AT_ONCE),
+        (a_bundle("claimed", claim_within=CLAIM_WITHIN), BY_LEAD),
+        (
+            a_bundle("claimed-rare", claim_within=CLAIM_WITHIN, limits=Limits(active_total=1)),
+            AT_ONCE,
+        ),
+        (
+            a_bundle("claimed-once", claim_within=CLAIM_WITHIN, limits=Limits(auto_per_day=1)),
+            AT_ONCE,
+        ),
+        (a_bundle("planned", start_within=timedelta(days=7)), BY_LEAD),
         (a_bundle("rare", limits=Limits(active_total=1)), BY_LEAD),
         (a_bundle("never"), a_rule(Verdict.DENY)),
         (a_bundle("ruleless"),),
@@ -253,7 +264,13 @@ class Bot:
             mint=self.desk.mint,
             clock=self.clock,
         )
-        self.timers = Timers(self.desk, self.gate, policy=lambda: self.policy, tickets=self.tickets)
+        self.timers = Timers(
+            self.desk,
+            self.gate,
+            policy=lambda: self.policy,
+            tickets=self.tickets,
+            still_right=self.requests.still_right,
+        )
         self.tokens = Tokens(self.index, self.signer, self.clock, self.requests)
         self.safety, self.messages = self.worker(Queue.SAFETY), self.worker(Queue.MESSAGES)
         self.watches = self.worker(Queue.WATCHES)
