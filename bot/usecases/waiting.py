@@ -37,25 +37,40 @@ class Crowded(Exception):
 
 
 class Seat:
-    """A poll that waits for one request."""
+    """A poll that waits for one request.
 
-    __slots__ = ("_changed", "superseded")
+    Thousands wait at once, so it is made of as little as that takes: one future and one timer.
+    """
+
+    __slots__ = ("_sleeper", "_woken", "superseded")
 
     def __init__(self) -> None:
-        self._changed = asyncio.Event()
+        self._sleeper: asyncio.Future[None] | None = None
+        self._woken = False
         self.superseded = False
 
     def wake(self) -> None:
         """Have whoever sits here look again."""
-        self._changed.set()
+        self._woken = True
+        _end(self._sleeper)
 
     async def change(self, *, at_most_s: float) -> None:
         """Return when the request may have changed, or the time is over."""
-        try:
-            await asyncio.wait_for(self._changed.wait(), at_most_s)
-        except TimeoutError:
-            return
-        self._changed.clear()
+        if not self._woken:
+            loop = asyncio.get_running_loop()
+            self._sleeper = loop.create_future()
+            timer = loop.call_later(at_most_s, _end, self._sleeper)
+            try:
+                await self._sleeper
+            finally:
+                timer.cancel()
+                self._sleeper = None
+        self._woken = False
+
+
+def _end(sleeper: asyncio.Future[None] | None) -> None:
+    if sleeper is not None and not sleeper.done():
+        sleeper.set_result(None)
 
 
 class WaitingRoom:
