@@ -18,6 +18,7 @@ from bot.config import SECRETS, read_settings
 from bot.core.errors import BotError
 from bot.demo import play_demo, play_story
 from bot.keys_cli import keys
+from bot.lint_cli import compare, lint
 from bot.log_cli import log_group
 from bot.policy_cli import policy
 from bot.replay_cli import replay
@@ -78,8 +79,8 @@ def demo(*, script: bool, port: int) -> None:
     _run(play_story(STATE / "story") if script else play_demo(STATE / "demo", port=port))
 
 
-policy.add_command(replay)
-policy.add_command(apply)
+for command in (replay, apply, lint, compare):
+    policy.add_command(command)
 for group in (policy, keys, clients, log_group, request_group):
     main.add_command(group)
 

@@ -4,16 +4,16 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
-from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
 from bot import policy_tables
+from bot.cli_kinds import Length, Time
 from bot.config import missing_trackers, read_trackers
 from bot.core.decision import Facts
-from bot.core.durations import read_duration
 from bot.core.emergency import in_emergency
 from bot.core.errors import Invalid, Misconfigured, NotAllowed
 from bot.core.explaining import Explanation, explained, presumed_groups, supposed
@@ -55,35 +55,10 @@ _policies = click.option(
 _as_json = click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 
 
-class _Length(click.ParamType[timedelta]):
-    name = "duration"
-
-    def convert(self, value: Any, _: Any, __: Any) -> timedelta:
-        try:
-            return value if isinstance(value, timedelta) else read_duration(value)
-        except ValueError as problem:
-            self.fail(str(problem))
-
-
-class _Time(click.ParamType[datetime]):
-    name = "time"
-
-    def convert(self, value: Any, _: Any, __: Any) -> datetime:
-        try:
-            at = value if isinstance(value, datetime) else datetime.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value!r} is not a time; write 2026-11-23T10:00:00+01:00")
-        if at.tzinfo is None:
-            self.fail(f"{value!r} has no zone; write 2026-11-23T10:00:00+01:00")
-        if not MINYEAR < at.year < MAXYEAR:  # other zones need a day more on both sides
-            self.fail(f"{value!r} is out of range")
-        return at
-
-
 _COUNT: Final = click.IntRange(min=0)
-_at = click.option("--at", type=_Time(), help="When it is asked; left out, now.")
+_at = click.option("--at", type=Time(), help="When it is asked; left out, now.")
 _break_glass = click.option("--break-glass", is_flag=True, help="In an emergency.")
-_duration = click.option("--duration", type=_Length(), help="Left out, the bundle's default.")
+_duration = click.option("--duration", type=Length(), help="Left out, the bundle's default.")
 
 
 @click.group()

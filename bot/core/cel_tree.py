@@ -18,7 +18,11 @@ _ANY_VALUE: Final = 2
 _CHECKED_SOURCE, _CHECKED_EXPR = 5, 4
 _SOURCE_POSITIONS: Final = 4
 _EXPR_ID, _CONST, _NAME, _SELECT, _CALL, _LIST, _STRUCT, _FOLD = 2, 3, 4, 5, 6, 7, 8, 9
-_CONST_STRING: Final = 6
+_CONST_BOOL, _CONST_INT, _CONST_STRING = 2, 3, 6
+_SELECT_FIELD, _SELECT_TEST = 2, 3
+_FOLD_VARIABLE, _FOLD_RESULT = 1, 3
+# Whole numbers are the 64 bits of a two's complement.
+_TOO_LARGE: Final = 1 << 63
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +33,12 @@ class Node:
         name: Of a variable: "user.groups".
         call: Of a function or operator: "size", "_<=_", "@in".
         text: What a literal text says; None for everything else.
+        value: What a literal boolean or whole number says; None for everything else.
+        field: Of a selection: "team" in `bundle.labels.team`.
+        asks: Whether it asks if that field is there: `has(bundle.labels.team)`.
+        loop: Of a loop the names of its variable and of its result so far. Its parts are what it
+            runs over, the first result, whether it goes on, the next result, and what it returns.
+        is_list: Whether it is a list that is written out.
         at: Where it stands, in characters from 0; -1 where that is not known.
         parts: What it is made of; of a call its target first, then its arguments.
     """
@@ -36,6 +46,11 @@ class Node:
     name: str = ""
     call: str = ""
     text: str | None = None
+    value: bool | int | None = None
+    field: str = ""
+    asks: bool = False
+    loop: tuple[str, str] | None = None
+    is_list: bool = False
     at: int = -1
     parts: tuple["Node", ...] = ()
 
@@ -65,8 +80,7 @@ def _node(message: bytes, places: dict[int, int]) -> Node:
     fields = _read(message)
     at = places.get(_number(fields, _EXPR_ID), -1)
     if _CONST in fields:
-        const = _read(_inner(fields, _CONST))
-        return Node(at=at, text=_text(const, _CONST_STRING) if _CONST_STRING in const else None)
+        return _literal(_read(_inner(fields, _CONST)), at)
     if _NAME in fields:
         return Node(at=at, name=_text(_read(_inner(fields, _NAME)), 1))
     if _CALL in fields:
@@ -74,17 +88,36 @@ def _node(message: bytes, places: dict[int, int]) -> Node:
         return Node(at=at, call=_text(call, 2), parts=_nodes(call, (1, 3), places))
     if _FOLD in fields:
         fold = _read(_inner(fields, _FOLD))
-        return Node(at=at, parts=_nodes(fold, (2, 4, 5, 6, 7), places))
+        names = (_text(fold, _FOLD_VARIABLE), _text(fold, _FOLD_RESULT))
+        return Node(at=at, loop=names, parts=_nodes(fold, (2, 4, 5, 6, 7), places))
     if _SELECT in fields:
-        return Node(at=at, parts=_nodes(_read(_inner(fields, _SELECT)), (1,), places))
+        select = _read(_inner(fields, _SELECT))
+        return Node(
+            at=at,
+            field=_text(select, _SELECT_FIELD),
+            asks=bool(_number(select, _SELECT_TEST)),
+            parts=_nodes(select, (1,), places),
+        )
     if _LIST in fields:
-        return Node(at=at, parts=_nodes(_read(_inner(fields, _LIST)), (1,), places))
+        parts = _nodes(_read(_inner(fields, _LIST)), (1,), places)
+        return Node(at=at, is_list=True, parts=parts)
     if _STRUCT in fields:
         entries = [_read(_bytes(entry)) for entry in _read(_inner(fields, _STRUCT)).get(2, ())]
         return Node(
             at=at, parts=tuple(part for entry in entries for part in _nodes(entry, (3, 4), places))
         )
     raise ValueError("an expression of a kind that is not known")
+
+
+def _literal(const: _Fields, at: int) -> Node:
+    if _CONST_STRING in const:
+        return Node(at=at, text=_text(const, _CONST_STRING))
+    if _CONST_BOOL in const:
+        return Node(at=at, value=bool(_number(const, _CONST_BOOL)))
+    if _CONST_INT in const:
+        number = _number(const, _CONST_INT)
+        return Node(at=at, value=number - 2 * _TOO_LARGE if number >= _TOO_LARGE else number)
+    return Node(at=at)
 
 
 def _nodes(fields: _Fields, numbers: tuple[int, ...], places: dict[int, int]) -> tuple[Node, ...]:

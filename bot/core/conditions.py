@@ -134,6 +134,11 @@ class Condition:
     all_groups: bool
     program: Any = field(compare=False, repr=False)
 
+    @property
+    def tree(self) -> Node:
+        """What it is made of."""
+        return tree_of(self.program.serialize())
+
     def value(self, activation: Any) -> bool | str:
         """Return whether it holds, or in words why that cannot be said."""
         try:
@@ -195,6 +200,12 @@ def _env() -> Any:
 @cache
 def _literal(function: str) -> Any:
     return cel.NewEnv(variables={"text": _TEXT}).compile(_OF_LITERALS[function])
+
+
+def literal_of(function: str, text: str) -> timedelta | datetime:
+    """Return what `duration` or `timestamp` makes of a literal in a condition that compiled."""
+    found: timedelta | datetime = _literal(function).eval(data={"text": text}).plain_value()
+    return found
 
 
 def _misuse(node: Node, text: str) -> list[Fault]:

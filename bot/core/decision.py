@@ -29,6 +29,8 @@ from bot.core.weighing import Scene, asked_stages, weigh, why_barred
 
 # The times in a token are whole seconds (NumericDate, as `bot.core.grant` makes them).
 _SECOND: Final = timedelta(seconds=1)
+# What is said of a rule of which a condition fails.
+FAILED: Final = "cannot be decided"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -304,7 +306,7 @@ def _decided(ask: Ask, policy: Policy, scene: Scene) -> Decision:
     for rule in policy.rules_of[ask.bundle.name]:
         finding = weigh(rule, scene)
         if finding.failed:
-            failed = (f"rule {rule.id} cannot be decided: {finding.failed}",)
+            failed = (f"rule {rule.id} {FAILED}: {finding.failed}",)
             return Reject(rule=rule.id, reasons=failed, digest=policy.digest)
         if finding.holds:
             return _outcome(rule, bars, policy, scene)

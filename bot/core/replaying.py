@@ -160,25 +160,30 @@ def _verdict(asked: e.Requested, policy: Policy) -> Verdict:
         return Verdict(rule="", denied=str(problem))
     decision = decide_ask(ask, policy, _facts(asked, bundle, policy))
     if not isinstance(decision, NeedApproval):
-        return replace(_settled(decision), shadows=decision.shadows)
+        return verdict_of(decision)
     members = {group.name: _members(group, asked) for group in groups_in(decision.chain.stages)}
     why = why_incompletable(decision.chain, members, _out(asked))
     if why is not None:
         denied = f"its chain cannot be completed: {why}"
         return Verdict(rule=decision.rule, denied=denied, shadows=decision.shadows)
-    return replace(_needs(decision.rule, decision.chain.stages), shadows=decision.shadows)
+    return verdict_of(decision)
+
+
+def verdict_of(decision: Decision) -> Verdict:
+    """Return what a decision says."""
+    if isinstance(decision, NeedApproval):
+        found = _needs(decision.rule, decision.chain.stages)
+    elif isinstance(decision, Allow):
+        found = Verdict(rule=decision.rule)
+    else:
+        found = Verdict(rule=decision.rule, denied="; ".join(decision.reasons))
+    return replace(found, shadows=decision.shadows)
 
 
 def _out(asked: e.Requested) -> frozenset[str]:
     """Return who could not approve it, so far as that was recorded."""
     machine = asked.machine
     return frozenset({asked.by.id, machine.owner_user if machine is not None else asked.by.id})
-
-
-def _settled(decision: Decision) -> Verdict:
-    if isinstance(decision, Allow):
-        return Verdict(rule=decision.rule)
-    return Verdict(rule=decision.rule, denied="; ".join(decision.reasons))
 
 
 def _facts(asked: e.Requested, bundle: Bundle, policy: Policy) -> Facts:
