@@ -24,16 +24,18 @@ import yaml
 from bot.keyring import make_key
 from bot.sandbox.client import Acme
 from bot.sandbox.rates import QUICK
+from bot.sandbox.server import Sandbox
 from bot.store.embedded import EmbeddedServer
 from bot.store.redis import connect
-from tests.sandbox.parts import BOT_TOKEN, SECRET, a_sandbox
 
 POLLS = int(sys.argv[1]) if len(sys.argv) > 1 else 5000
 EACH = 100  # requests of one client that may wait at once
 QUIET_S = 10.0
 MOST_MB = 200
 CIBA = "urn:openid:params:grant-type:ciba"
-POLICIES = Path(__file__).parents[1] / "policies"
+ROOT = Path(__file__).parents[1]
+POLICIES = ROOT / "policies"
+BOT_TOKEN, SECRET = "xoxb-bench", "benchmark"
 
 
 def basic(client: str) -> str:
@@ -145,7 +147,15 @@ async def main() -> None:
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="jit-")))
         server = await stack.enter_async_context(EmbeddedServer(folder / "redis"))
-        sandbox = await stack.enter_async_context(a_sandbox(rates=QUICK))
+        sandbox = Sandbox(
+            manifest=ROOT / "manifest.yml",
+            signing_secret=SECRET,
+            bot_token=BOT_TOKEN,
+            app_token="xapp-bench",
+            rates=QUICK,
+        )
+        await sandbox.start()
+        stack.push_async_callback(sandbox.stop)
         acme = await stack.enter_async_context(Acme(sandbox.url))
         make_key(folder / "keys", name="first")
         env = {

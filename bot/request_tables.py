@@ -35,7 +35,8 @@ def request_lines(history: Sequence[e.Event]) -> Iterator[str]:
     yield _line("by", str(asked.by))
     yield _line("bundle", f"{asked.bundle} ({asked.title}), {asked.risk} risk")
     yield _line("scopes", _scopes(asked))
-    yield _line("for", f"{spell(asked.duration)} at {asked.resource}")
+    start = f", from {asked.start_at.isoformat()}" if asked.start_at is not None else ""
+    yield _line("for", f"{spell(asked.duration)} at {asked.resource}{start}")
     if request.asked != asked:
         yield _line("narrowed", f"{_scopes(request.asked)} for {spell(request.asked.duration)}")
     if asked.extends is not None:
@@ -224,6 +225,7 @@ def request_json(history: Sequence[e.Event]) -> Mapping[str, Any]:
         "bundle": asked.bundle,
         "scopes": [text.scope for text in asked.scopes],
         "duration": spell(asked.duration),
+        "start_at": _iso(asked.start_at),
         "approved_scopes": [text.scope for text in request.asked.scopes],
         "approved_duration": spell(request.asked.duration),
         "resource": asked.resource,

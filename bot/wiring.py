@@ -373,7 +373,7 @@ def _front(
 ) -> Listeners:
     """Return what everything that Slack sends comes to."""
     return Listeners(
-        commands=Commands(requests, emergencies, api=on.api),
+        commands=Commands(requests, emergencies, api=on.api, zones=directory, clock=on.clock),
         clicks=clicks,
         submissions=Submissions(requests, emergencies),
         api=on.api,

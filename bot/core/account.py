@@ -119,16 +119,9 @@ def with_ask(
     return replace(account, asks=(*recent, mark), version=account.version + 1)
 
 
-def auto_approved(
-    account: Account, bundle: str, *, at: datetime, besides: datetime | None = None
-) -> int:
-    """Return how often policy approved `bundle` by itself in the 24 hours before `at`.
-
-    Args:
-        besides: When the ask was made that is not counted.
-    """
-    marks = [mark for mark in account.asks if mark.auto and mark.bundle == bundle]
-    return sum(mark.at > at - DAY and mark.at != besides for mark in marks)
+def auto_approved(account: Account, bundle: str, *, at: datetime) -> int:
+    """Return how often policy approved `bundle` by itself in the 24 hours before `at`."""
+    return sum(mark.auto and mark.bundle == bundle and mark.at > at - DAY for mark in account.asks)
 
 
 def _below(count: int, cap: int | None, done: str, marks: Sequence[AskMark]) -> None:

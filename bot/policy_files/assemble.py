@@ -209,6 +209,7 @@ def _bundle(
         delivery=model.delivery or _delivery(model.risk),
         glass=_glass(model.break_glass),
         claim_within=_claim_within(model),
+        start_within=model.start_within,
     )
 
 

@@ -66,6 +66,7 @@ class Given(Model):
     reason: str = "a reason that is long enough for every bundle"
     ticket: str | None = None
     as_of: AsOf | None = None
+    start_in: Length | None = None
     break_glass: bool = False
     active_grants: Number = 0
     requests_today: Number = 0

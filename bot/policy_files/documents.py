@@ -168,7 +168,6 @@ class Bundle(Model):
             "delegation",
             "idle_end",
             "provider",
-            "start_within",
         }
     )
 
@@ -194,12 +193,20 @@ class Bundle(Model):
     delivery: DeliveryName | None = None
     starts: StartsName = Starts.APPROVAL
     claim_within: Length | None = None
+    start_within: Length | None = None
 
     @field_validator("claim_within")
     @classmethod
     def _is_claimed(cls, value: Any, info: ValidationInfo) -> Any:
         if value and info.data.get("starts", Starts.REVEAL) is not Starts.REVEAL:
             raise ValueError("nobody starts it; write `starts: reveal`, or take it out")
+        return value
+
+    @field_validator("start_within")
+    @classmethod
+    def _starts_by_itself(cls, value: Any, info: ValidationInfo) -> Any:
+        if value and info.data.get("starts") is Starts.REVEAL:
+            raise ValueError("who asks starts it anyway, by `starts: reveal`; take one of them out")
         return value
 
     @field_validator("scopes")

@@ -13,6 +13,7 @@ from bot.core.identity import person
 from bot.core.machine import Machine
 from bot.core.policy import Chain, Policy, Verdict
 from bot.core.scopes import Bundle, Starts
+from bot.core.starting import start_of
 from bot.core.tickets import SeenTicket
 from bot.policy_files.cases import Case
 from bot.policy_files.problems import Problem
@@ -46,9 +47,9 @@ class _Got:
     at_least: Mapping[str, int] = field(default_factory=dict)
     channel: str = ""
     review_by: list[str] | None = None
+    starts: Starts | None = None
     skipped: list[str] = field(default_factory=list)
     audit: list[str] = field(default_factory=list)
-    starts: Starts | None = None
     reasons: tuple[str, ...] = ()
 
 
@@ -97,8 +98,10 @@ def _explained(case: Case, policy: Policy) -> Explanation:
         ticket=example if given.ticket is None else given.ticket,
         machine=machine,
     )
+    wanted = case.as_of + given.start_in if given.start_in is not None else None
+    start = start_of(bundle, wanted, now=case.as_of)
     facts = Facts(
-        now=case.as_of,
+        now=start or case.as_of,
         groups=presumed_groups(policy, ask.by.id, given.groups),
         active_grants=given.active_grants,
         requests_today=given.requests_today,
@@ -119,8 +122,8 @@ def _unknown(bundle: Bundle) -> SeenTicket | None:
 def _got(found: Explanation, case: Case) -> _Got:
     bundle = found.ask.bundle
     decision, channel, glass = found.decision, bundle.channel, bundle.glass
-    audit = [shadow.id for shadow in decision.shadows]
     starts = Starts.REVEAL if bundle.claim_within is not None else Starts.APPROVAL
+    audit = [shadow.id for shadow in decision.shadows]
     if isinstance(decision, Allow):
         broken = glass if case.given.break_glass else None
         return _Got(
@@ -128,8 +131,8 @@ def _got(found: Explanation, case: Case) -> _Got:
             review_by=list(broken.review_by) if broken else None,
             rule=decision.rule,
             channel=channel,
-            audit=audit,
             starts=starts,
+            audit=audit,
             reasons=decision.reasons,
         )
     if isinstance(decision, NeedApproval):
@@ -140,9 +143,9 @@ def _got(found: Explanation, case: Case) -> _Got:
             approvals=decision.approvals,
             at_least=_shares(decision.chain),
             channel=channel,
+            starts=starts,
             skipped=[stage.name for stage in decision.optional if not stage.is_asked],
             audit=audit,
-            starts=starts,
             reasons=decision.reasons,
         )
     return _Got(

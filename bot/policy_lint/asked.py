@@ -14,6 +14,8 @@ from bot.core.windows import Window
 from bot.policy_lint.moments import Moments
 from bot.policy_lint.terms import Items, Term, Value, both, either, lifted, negation
 
+# Whether a client asks, and which; no condition reads it by this name.
+CLIENT: Final = "client"
 SECOND: Final = 1_000_000  # in microseconds
 # Nobody holds or asks for so many; it keeps counts small enough to be added.
 COUNT_AT_MOST: Final = 1_000_000
@@ -47,6 +49,7 @@ class Asked:
         self.approximated: set[str] = set()
         self.duration = z3.Int("duration")
         self.user = z3.String("user")
+        self.client = z3.String("client")
         self.reason = z3.String("reason")
         self.ticket = z3.String("ticket")
         self.now = z3.Int("now")
@@ -68,6 +71,11 @@ class Asked:
         if source not in self._groups:
             self._groups[source] = (group, z3.Bool(f"in {group.name} {len(self._groups)}"))
         return self._groups[source][1]
+
+    def is_by(self, clients: Sequence[str]) -> Term:
+        """Return whether one of these OAuth clients asks; "" is a person."""
+        self.read(CLIENT)
+        return either(*(self.client == z3.StringVal(name) for name in clients))
 
     def is_open(self, window: Window) -> Term:
         """Return whether `window` is open when it is asked."""
@@ -125,9 +133,19 @@ class Asked:
                 inner = z3.Star(z3.Range(" ", "~"))
                 tidy = z3.Union(z3.Re(""), shown, z3.Concat(shown, inner, shown))
                 yield both(z3.InRe(text, tidy), z3.Length(text) <= most)
+        letters = z3.Union(z3.Range("A", "Z"), z3.Range("0", "9"))
+        person = z3.Concat(z3.Union(z3.Re("U"), z3.Re("W")), z3.Plus(letters))
+        small = z3.Union(z3.Range("a", "z"), z3.Range("0", "9"), z3.Re("-"))
+        client = z3.Union(z3.Re(""), z3.Concat(z3.Range("a", "z"), z3.Star(small)))
+        if self.reads(CLIENT) or self.reads("user.id"):
+            yield z3.InRe(self.client, client)
         if self.reads("user.id"):
-            letters = z3.Union(z3.Range("A", "Z"), z3.Range("0", "9"))
-            yield z3.InRe(self.user, z3.Concat(z3.Union(z3.Re("U"), z3.Re("W")), z3.Plus(letters)))
+            yield either(z3.InRe(self.user, person), self._is_service())
+
+    def _is_service(self) -> Term:
+        """Return whether a client asks for itself: it is its own user, and in no group."""
+        groups = (negation(term) for _, term in self._groups.values())
+        return both(self.user == self.client, z3.Length(self.client) >= 1, *groups)
 
     def _at_some_moment(self) -> Iterator[Term]:
         windows = list(self._windows)

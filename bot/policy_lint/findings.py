@@ -39,6 +39,7 @@ class Example:
     """A request that shows it.
 
     Attributes:
+        client: The OAuth client that asks for the user; it may be the user itself.
         groups: Of those that are read, whom somebody else keeps.
         active_grants, requests_today, auto_today: As in `decision.Facts`.
     """
@@ -54,10 +55,12 @@ class Example:
     requests_today: int = 0
     auto_today: int = 0
     ticket_unknown: bool = False
+    client: str = ""
 
     def __str__(self) -> str:
         groups = ", ".join(self.groups) or "no group"
-        said = [f"{self.user} (in {groups}) asks for {self.bundle} for {spell(self.duration)}"]
+        by = f"the client {self.client} for " if self.client else ""
+        said = [f"{by}{self.user} (in {groups}) asks for {self.bundle} for {spell(self.duration)}"]
         said.append(f"at {self.at:%a %Y-%m-%d %H:%M} UTC, reason {self.reason!r}")
         if self.ticket:
             said.append(f"ticket {self.ticket!r}" + " unknown" * self.ticket_unknown)
@@ -73,6 +76,7 @@ class Example:
         """Return it for programs."""
         return {
             "user": self.user,
+            "client": self.client,
             "bundle": self.bundle,
             "groups": list(self.groups),
             "duration": spell(self.duration),

@@ -51,10 +51,13 @@ KNOWN: Final[Mapping[type, Parts]] = {
     ),
     policy.Audited: _parts(one=_AUDITED, after=_AUDITED),
     policy.Rule: _parts(
-        "id bundles verdict requesters max_duration during when chain", note=_WORDS, where=_WHERE
+        "id bundles verdict requesters clients max_duration during when chain",
+        note=_WORDS,
+        where=_WHERE,
     ),
     policy.Guardrail: _parts(
-        "id bundles requesters during when deny max_duration min_approvals even_break_glass",
+        "id bundles requesters clients during when deny max_duration min_approvals"
+        " even_break_glass",
         note=_WORDS,
         where=_WHERE,
     ),
@@ -71,7 +74,7 @@ KNOWN: Final[Mapping[type, Parts]] = {
     Window: _parts("zone days start end first last", name="what rules call it by"),
     scopes.Bundle: _parts(
         "name environment access risk labels max_duration reason_min glass",
-        "scopes resource ticket limits prolonging delivery",
+        "scopes resource ticket limits prolonging delivery claim_within start_within",
         title=_WORDS,
         description=_WORDS,
         channel=_WHERE,

@@ -214,6 +214,8 @@ class Said:
 
     def _about(self, one: Rule | Guardrail) -> Term:
         parts: list[Term] = []
+        if one.clients or isinstance(one, Rule):  # a rule without clients is about people
+            parts.append(self.asked.is_by(one.clients or ("",)))
         if one.requesters:
             named = [self.policy.groups[name] for name in one.requesters]
             parts.append(either(*map(self.asked.is_in, named)))

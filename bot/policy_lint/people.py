@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from bot.core.errors import Unavailable
-from bot.core.identity import person
 from bot.core.places import why_incompletable
 from bot.core.policy import Chain, Group, Policy, Rule, Verdict, groups_in
 from bot.core.sources import Source
@@ -161,12 +160,12 @@ def _stuck(chain: Chain, people: People) -> Iterator[_Stuck]:
     first = replace(chain, stages=tuple(replace(each, escalate=()) for each in chain.stages))
     for who in _possible(chain, people):
         members = {group.name: people.of(group, who) for group in groups_in(chain.stages)}
-        requester = person(who, home=_HOME)
-        why = why_incompletable(chain, members, requester)
+        out = frozenset({who})
+        why = why_incompletable(chain, members, out)
         if why is not None:
             yield _Stuck(who, why, for_good=True)
             continue
-        why = why_incompletable(first, members, requester)
+        why = why_incompletable(first, members, out)
         if why is not None:
             yield _Stuck(who, why, for_good=False)
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 import z3
 
 from bot.core.scopes import Bundle
-from bot.policy_lint.asked import COUNT_AT_MOST, Asked
+from bot.policy_lint.asked import CLIENT, COUNT_AT_MOST, Asked
 from bot.policy_lint.findings import Example
 from bot.policy_lint.levels import Said
 from bot.policy_lint.terms import Term, lifted
@@ -105,6 +105,8 @@ class Solver:
             asked.duration == _seconds(bundle.default_duration),
             asked.duration >= _seconds(timedelta(minutes=1)),
         ]
+        if asked.reads(CLIENT):
+            wanted.append(asked.client == z3.StringVal(""))
         if asked.reads("user.id"):
             wanted.append(asked.user == z3.StringVal(SOMEBODY))
         if asked.reads("request.reason"):
@@ -140,6 +142,7 @@ def _example(asked: Asked, model: Any, said: Said) -> Example:
     usual = bundle.ticket.example if bundle.ticket is not None else ""
     return Example(
         user=words("user.id", asked.user, SOMEBODY),
+        client=words(CLIENT, asked.client, ""),
         bundle=bundle.name,
         groups=tuple(groups),
         duration=timedelta(seconds=int(model.eval(asked.duration).as_long())),

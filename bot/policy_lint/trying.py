@@ -3,6 +3,7 @@
 from bot.core.decision import Ask, Facts, checked, decide_ask
 from bot.core.errors import Invalid
 from bot.core.identity import person
+from bot.core.machine import Machine
 from bot.core.policy import Policy
 from bot.core.replaying import Verdict, verdict_of
 from bot.core.scopes import Tracker
@@ -30,13 +31,16 @@ def ask_of(policy: Policy, example: Example) -> Ask:
     Raises:
         Invalid: It does not keep to the bundle's limits.
     """
+    machine = Machine(client=example.client, owner="") if example.client else None
+    is_itself = machine is not None and example.user == example.client
     return checked(
         policy.bundles[example.bundle],
-        by=person(example.user, home=_HOME),
+        by=machine.actor if machine and is_itself else person(example.user, home=_HOME),
         scopes=None,
         duration=example.duration,
         reason=example.reason,
         ticket=example.ticket,
+        machine=machine,
     )
 
 

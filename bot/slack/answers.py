@@ -33,6 +33,7 @@ _ENTRIES: Final = MESSAGE_BLOCKS - 3
 _HELP: Final = (
     ("/jit request", "ask for access, in a form"),
     ("/jit request BUNDLE [30m] [--ticket T] why…", "ask in one line"),
+    ("/jit request BUNDLE [30m] from tomorrow 09:00 why…", "ask for later, where it can be had so"),
     ("/jit why BUNDLE [30m]", "what the policy would say, and why, before you ask"),
     ("/jit break-glass BUNDLE", "in an emergency: access at once, told loudly, reviewed after"),
     ("/jit bundles", "what you can ask for"),

@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bot.core.errors import Unavailable
 from bot.core.identity import Actor, Kind, person
@@ -71,10 +72,11 @@ async def find_home(api: SlackApi) -> Home:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What is kept of a person; `email` is "" where Slack does not say."""
+    """What is kept of a person; `email` and `zone` are "" where Slack does not say."""
 
     standing: Standing
     email: str = ""
+    zone: str = ""
 
 
 class SlackDirectory:
@@ -118,6 +120,18 @@ class SlackDirectory:
         found = person(str(answer["user"]["id"]), home=self._home.id)
         return found if await self.standing(found, fresh=True) is Standing.MEMBER else None
 
+    async def zone(self, who: Actor) -> tzinfo:
+        """See `Zones.zone`.
+
+        Source: https://docs.slack.dev/reference/objects/user-object, "tz".
+        """
+        if who.kind is not Kind.PERSON or who.home != self._home.id:
+            return UTC
+        try:
+            return ZoneInfo((await self._people.get(who.id)).zone or "UTC")
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            return UTC
+
     async def _find_person(self, user: str) -> _Known:
         try:
             answer = await self._api.read("users.info", user=user)
@@ -126,7 +140,11 @@ class SlackDirectory:
                 return _Known(Standing.UNKNOWN)
             raise
         profile = answer["user"].get("profile") or {}
-        return _Known(_standing(answer["user"], self._home), profile.get("email") or "")
+        return _Known(
+            _standing(answer["user"], self._home),
+            email=profile.get("email") or "",
+            zone=answer["user"].get("tz") or "",
+        )
 
     async def _is_member(self, user: str) -> bool:
         return (await self._people.get(user)).standing is Standing.MEMBER

@@ -10,6 +10,7 @@ from collections.abc import (
     Sequence,
 )
 from dataclasses import dataclass, replace
+from datetime import UTC, tzinfo
 
 from bot.core import events as e
 from bot.core.errors import Unavailable
@@ -33,6 +34,7 @@ class MemoryDirectory:
         rostered: Who is on call by rota.
         profiles: Who stands in a field of somebody's profile.
         channels: What is wrong with a channel, by "#name" or id; "" if nothing is.
+        zones: Time zones by user id.
         away: Whether Slack does not answer now.
     """
 
@@ -44,6 +46,7 @@ class MemoryDirectory:
         self.rostered: dict[Rota, frozenset[str]] = {}
         self.profiles: dict[ProfileField, str] = {}
         self.channels: dict[str, str] = {}
+        self.zones: dict[str, tzinfo] = {}
         self.away = False
         self._kept: dict[str, Standing] = {}
 
@@ -111,6 +114,13 @@ class MemoryDirectory:
         found = next((user for user, known in self.emails.items() if known == email), "")
         member = self.people.get(found) is Standing.MEMBER
         return person(found, home=self.home) if member else None
+
+    async def zone(self, who: Actor) -> tzinfo:
+        """See `Zones.zone`."""
+        if who.kind is not Kind.PERSON or who.home != self.home:
+            return UTC
+        self._must_answer()
+        return self.zones.get(who.id, UTC)
 
     async def channel_problem(self, channel: str) -> str:
         """See `Directory.channel_problem`."""

@@ -13,7 +13,7 @@ from bot.core.known import OptionalStage
 from bot.core.places import voters
 from bot.core.policy import Group, groups_in
 from bot.core.request import Request
-from bot.core.scopes import Risk, ScopeText
+from bot.core.scopes import Bundle, Risk, ScopeText
 from bot.core.states import GrantState, RequestState
 from bot.slack.elsewhere import named
 from bot.slack.mrkdwn import (
@@ -215,6 +215,16 @@ def scope_line(text: ScopeText) -> str:
     scope = code(text.scope, limit=SECTION_TEXT)
     meaning = quoted(text.words, limit=300)
     return f"• {meaning}  {scope}" if meaning else f"• {scope}"
+
+
+def begins(bundle: Bundle) -> str:
+    """Return when the time of what is had of `bundle` begins, "" where that is always at once."""
+    if bundle.claim_within is not None:
+        within = spell(bundle.claim_within)
+        return f"Its time begins when you start it, within {within} of the approval."
+    if bundle.start_within is not None:
+        return f"It can be asked for {spell(bundle.start_within)} ahead."
+    return ""
 
 
 def allows(request: Request) -> str:

@@ -44,7 +44,6 @@ class FactFinder:
         fresh: bool = False,
         machine: Machine | None = None,
         decided_for: datetime | None = None,
-        asked_at: datetime | None = None,
     ) -> Facts:
         """Return what `policy` must know of `who` to decide about `bundle`.
 
@@ -56,7 +55,6 @@ class FactFinder:
             fresh: Whether groups are read anew.
             machine: The client that asks in the name of `who`, or for itself.
             decided_for: The moment that is decided about; None for `now`.
-            asked_at: When the request that is decided on was made, if it was counted by then.
 
         Raises:
             Invalid: The ticket will not do.
@@ -76,7 +74,7 @@ class FactFinder:
             active_grants=_live(requests, now) if requests is not None and wants_live else None,
             requests_today=_today(requests, now) if requests is not None and wants_today else None,
             auto_today=await self._auto_today(
-                machine.actor if machine is not None else who, declared, now, asked_at
+                machine.actor if machine is not None else who, declared, now
             ),
             ticket=await self._ticket(who, declared, ticket),
         )
@@ -96,13 +94,11 @@ class FactFinder:
                 return found
         return None
 
-    async def _auto_today(
-        self, who: Actor, bundle: Bundle | None, now: datetime, besides: datetime | None
-    ) -> int | None:
+    async def _auto_today(self, who: Actor, bundle: Bundle | None, now: datetime) -> int | None:
         if bundle is None or bundle.limits.auto_per_day is None:
             return None
         _, [account] = await self._ledger.load_all((), (account_of_person(who),))
-        return auto_approved(account, bundle.name, at=now, besides=besides)
+        return auto_approved(account, bundle.name, at=now)
 
 
 def _live(requests: Sequence[Request], now: datetime) -> int:

@@ -7,7 +7,7 @@ All times are aware UTC datetimes. Stores raise `Unavailable` when nothing was d
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final, NewType, Protocol, TypeAlias
@@ -423,6 +423,17 @@ class AddressBook(Protocol):
 
     async def person(self, email: str) -> Actor | None:
         """Return whose address this is; None if nobody's who may use the bot.
+
+        Raises:
+            Unavailable: Slack did not answer.
+        """
+
+
+class Zones(Protocol):
+    """Where people are, in time."""
+
+    async def zone(self, who: Actor) -> tzinfo:
+        """Return the time zone of `who`; UTC where nobody knows it.
 
         Raises:
             Unavailable: Slack did not answer.

@@ -26,6 +26,7 @@ from bot.core.opening import known_of, requested, settled
 from bot.core.permission import Circumstances
 from bot.core.policy import Policy
 from bot.core.request import Request, evolve
+from bot.core.starting import start_of
 from bot.usecases.commits import Step
 from bot.usecases.counts import Opening, Waiting
 from bot.usecases.desk import Desk
@@ -93,14 +94,15 @@ class Requests:
             reason=wish.reason,
             ticket=wish.ticket,
         )
-        return await self.record(request_id(delivery), ask, policy)
+        start = start_of(bundle, wish.start, now=self._desk.circumstances().now)
+        return await self.record(request_id(delivery), ask, policy, start=start)
 
     async def why(self, wish: Wish, *, by: Actor) -> Explanation:
         """Return what policy would say to `wish` now, and why; nothing is recorded.
 
         Raises:
-            Invalid: There is no such bundle, it cannot be had for so long, or a ticket that is
-                named will not do.
+            Invalid: There is no such bundle, it cannot be had for so long or so late, or a ticket
+                that is named will not do.
             NotAllowed: `by` may not use the bot.
             Unavailable: Something could not be looked up.
         """
@@ -112,7 +114,12 @@ class Requests:
         )
         now = self._desk.circumstances().now
         facts = await self._facts.about(
-            by, bundle.name, policy, now=now, ticket=wish.ticket or None
+            by,
+            bundle.name,
+            policy,
+            now=now,
+            ticket=wish.ticket or None,
+            decided_for=start_of(bundle, wish.start, now=now),
         )
         found = explained(ask, policy, facts)
         if isinstance(found.decision, NeedApproval):
@@ -173,6 +180,7 @@ class Requests:
         prolongs: Request | None = None,
         accept: Callable[[Decision], None] = _anything,
         waiting: Callable[[datetime], Waiting] | None = None,
+        start: datetime | None = None,
     ) -> Outcome:
         """Record `ask` and what `policy` says to it.
 
@@ -180,6 +188,7 @@ class Requests:
             prolongs: The request whose grant is to go on.
             accept: Called with the decision before anything is stored; may refuse.
             waiting: Returns what a client's account remembers of it, given its deadline.
+            start: When it is to start; None for as soon as it is approved.
 
         Raises:
             NotAllowed: A limit is reached, or the bundle's channel cannot be used.
@@ -197,6 +206,7 @@ class Requests:
             besides=besides,
             ticket=ask.ticket,
             machine=ask.machine,
+            decided_for=start,
         )
         decision = decide_ask(ask, policy, facts)
         accept(decision)
@@ -219,6 +229,7 @@ class Requests:
             seen=facts.ticket,
             known=known_of(facts, looked_up=looked_up),
             members=members,
+            start_at=start,
         )
         step = Step(None, opened(asked, settled=settled(decision), case=case))
         opening = Opening(
@@ -311,8 +322,9 @@ class Requests:
                 ticket=asked.ticket,
                 machine=asked.machine,
                 decided_for=asked.decided_for(events[0].at),
-                asked_at=asked.at,
             )
+            if not asked.stages:  # what policy approved by itself was counted when it did
+                facts = replace(facts, auto_today=0)
             why = why_no_more(asked, policy, facts)
         except Invalid as problem:  # of the ticket
             why = str(problem)

@@ -17,7 +17,7 @@ from redis.asyncio import Redis
 
 from bot.core.client import Client, Resource
 from bot.core.events import Approved
-from bot.core.grant import Signing, started
+from bot.core.grant import Signing, granted
 from bot.core.identity import BOT
 from bot.core.policy import Policy
 from bot.http.clients import Clients
@@ -121,7 +121,7 @@ class House:
         asked = requested(**{"at": at, "duration": lasts, "longest": lasts, **over})
         signing = Signing(issuer=ISSUER, kid=self.ring.active_kid)
         approved = Approved(request=asked.request, at=at, by=BOT)
-        facts = (asked, approved, *started(asked, now=at, by=BOT, signing=signing))
+        facts = (asked, approved, *granted(asked, now=at, by=BOT, signing=signing))
         change = commit_of(CommitId(f"live:{asked.request}"), [Step(None, facts)], mint=mint)
         await self.ledger.commit(change)
         return mint.token(facts[-1].token)

@@ -261,6 +261,18 @@ bundles:
     default_duration: 30m
     starts: reveal
     claim_within: 2s
+  planned:
+    title: Plan a move
+    scopes: [moves:write]
+    resource: https://billing.example
+    environment: production
+    access: write
+    risk: medium
+    owner: security
+    channel: "#access-requests"
+    max_duration: 1h
+    default_duration: 30m
+    start_within: 7d
   sized:
     title: Read in size
     scopes: [logs:read]
@@ -363,7 +375,7 @@ rules:
     decision: require
     chain: manager
   - id: by-a-lead
-    bundles: {name: [read, refund, alarm, urgent, sealed, spare]}
+    bundles: {name: [read, refund, alarm, urgent, sealed, spare, planned]}
     requesters: [engineers]
     decision: require
     chain: one-lead

@@ -86,17 +86,18 @@ def test_what_a_bundle_leaves_out_has_a_default(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("lines", "claim"),
+    ("lines", "claim", "start"),
     [
-        ("starts: approval", None),
-        ("starts: reveal", timedelta(hours=1)),
-        ("starts: reveal\n    claim_within: 2d", timedelta(days=2)),
-        ("reason_min: 10", None),
+        ("starts: approval", None, None),
+        ("starts: reveal", timedelta(hours=1), None),
+        ("starts: reveal\n    claim_within: 2d", timedelta(days=2), None),
+        ("start_within: 7d", None, timedelta(days=7)),
+        ("reason_min: 10", None, None),
     ],
 )
-def test_when_the_time_of_a_grant_begins(tmp_path, lines, claim):
+def test_when_the_time_of_a_grant_begins(tmp_path, lines, claim, start):
     found = loaded(tmp_path, bundles=bundle(lines)).policy.bundles["billing-read"]
-    assert found.claim_within == claim
+    assert (found.claim_within, found.start_within) == (claim, start)
 
 
 @pytest.mark.parametrize("risk", Risk)

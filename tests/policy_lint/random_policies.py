@@ -20,6 +20,7 @@ START = datetime(2026, 3, 1, tzinfo=UTC)
 RESOURCE = "https://jit.example"
 # Who is in them stands elsewhere, so a request may be in any of them.
 FOREIGN = ("eng", "sre", "sec", "con")
+CLIENTS = ("ci", "cron")
 USERS = ("U0ANNA", "U0BEN", "U0CLEO")
 CONDITIONS = (
     "request.duration <= duration('{n}h')",
@@ -67,6 +68,11 @@ def conditions(dice, most):
     return f", when: [{listed}]" if texts else ""
 
 
+def clients(dice):
+    named = dice.sample(CLIENTS, dice.randint(1, 2)) if dice.random() < 0.2 else ()
+    return f", clients: [{', '.join(named)}]" if named else ""
+
+
 def requesters(dice, least):
     named = dice.sample((*FOREIGN, "leads", "both"), dice.randint(least, 2))
     return f", requesters: [{', '.join(named)}]" if named else ""
@@ -100,7 +106,8 @@ def rule(dice, number):
     about = dice.choice(
         ("{}", "{environment: [production]}", "{name: [b1, b2]}", "{risk: [low, medium]}")
     )
-    whose = requesters(dice, 0 if verdict == "deny" else 1)
+    whose = clients(dice)
+    whose += requesters(dice, 0 if whose or verdict == "deny" else 1)
     return (
         f"  - {{id: r{number}, bundles: {about}{whose}, decision: {verdict}"
         f"{chain}{cap}{during}{mode}{conditions(dice, 2)}}}\n"
@@ -112,7 +119,8 @@ def guardrail(dice, number):
     what = dice.choice(("deny: true", "min_approvals: 2", "max_duration: 2h"))
     during = ", during: night" if dice.random() < 0.3 else ""
     return (
-        f"  - {{id: g{number}, bundles: {about}{requesters(dice, 0)}{during}, {what}"
+        f"  - {{id: g{number}, bundles: {about}{requesters(dice, 0)}{clients(dice)}{during},"
+        f" {what}"
         f"{conditions(dice, 2)}}}\n"
     )
 
@@ -133,6 +141,11 @@ def policy_text(dice):
         "version: 1\ngroups:\n"
         + "".join(f"  {name}: {{usergroup: S0{name.upper()}}}\n" for name in FOREIGN)
         + "  leads: {users: [U0BEN, U0CLEO]}\n  both: {any_of: [sre, leads]}\n"
+        + "clients:\n"
+        + "".join(
+            f"  {name}: {{secret_sha256: {'a' * 64}, bundles: [b0], owner: leads}}\n"
+            for name in CLIENTS
+        )
         + "windows:\n  night: {start: '22:00', end: '06:00', tz: Europe/Berlin}\n"
         + "  week: {days: [mon, tue, wed, thu, fri], tz: America/New_York}\n"
         + "  freeze: {dates: 2026-12-19..2027-01-03, tz: Europe/Berlin}\nchains:\n"
@@ -154,8 +167,12 @@ def policy(dice, folder: Path):
 def request(dice, policy, name):
     """Return a request that keeps to the limits of the bundle `name`."""
     chosen, user = policy.bundles[name], dice.choice(USERS)
+    client = dice.choice((*("",) * 9, *CLIENTS, "other"))
+    is_service = client and dice.random() < 0.3
+    user = client if is_service else user
     foreign = {group for group in FOREIGN if dice.random() < 0.4}
     groups = foreign | ({"leads"} if user != "U0ANNA" else set())
+    groups = set() if is_service else groups
     groups |= {"both"} if groups & {"sre", "leads"} else set()
     most = int(chosen.max_duration.total_seconds()) // 60
     minutes = [each for each in (1, 30, 31, 59, 60, 61, 119, 120, 121, 240) if each <= most]
@@ -164,6 +181,7 @@ def request(dice, policy, name):
     read = {group.name for group in policy.groups_read_for(name)}
     return Example(
         user=user,
+        client=client,
         bundle=name,
         groups=tuple(sorted(groups & read)),
         duration=timedelta(minutes=dice.choice(minutes)),
@@ -186,6 +204,7 @@ def facts(said: Said, example: Example):
     yield asked.duration == int(example.duration.total_seconds())
     yield asked.now == instant(example.at)
     yield asked.user == z3.StringVal(example.user)
+    yield asked.client == z3.StringVal(example.client)
     yield asked.reason == z3.StringVal(example.reason)
     yield asked.ticket == z3.StringVal(example.ticket)
     yield asked.active_grants == example.active_grants

@@ -96,6 +96,19 @@ class IgnoresRequesters(Said):
         return super()._about(replace(one, requesters=()))
 
 
+class IgnoresClients(Said):
+    def _about(self, one):
+        return super()._about(replace(one, clients=()))
+
+
+class RulesForPeopleAreForClientsToo(Said):
+    def _about(self, one):
+        if one.clients or not isinstance(one, Rule):
+            return super()._about(one)
+        named = ("", "ci", "cron", "other")
+        return super()._about(replace(one, clients=named))
+
+
 class IgnoresTheCapOnAutomaticApprovals(Said):
     def _not_beyond(self, rule):
         whole, self.bundle = self.bundle, replace(self.bundle, limits=Limits())

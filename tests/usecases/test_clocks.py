@@ -180,6 +180,8 @@ async def test_more_time_starts_at_once(bot: Bot) -> None:
     request = await approved(bot)
     await bot.move(request, Claim(), by=ANNA)
     more = (await bot.requests.extend(request.id, by=ANNA, delivery="x")).request
+    assert more.asked.claim_within is None
+    assert more.asked.claim_within is None
     await bot.move(more, Approve(), by=BEN)
     assert len((await bot.now(request)).grant.tokens) == 2
     await bot.move(request, Reveal(), by=ANNA)
