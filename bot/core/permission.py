@@ -164,7 +164,7 @@ MAY: Final[Mapping[type[Move], tuple[tuple[Guard, str], ...]]] = {
     Remind: (_ONLY_BOT,),
     Escalate: (_ONLY_BOT,),
     Start: (_ONLY_BOT,),
-    Claim: ((_keeps_the_token, "only whoever asked can start this"),),
+    Claim: ((_keeps_the_token, "only the person who asked, or their client, can start this"),),
     Forfeit: (_ONLY_BOT,),
     Deliver: (_ONLY_BOT,),
     Scrub: ((_is_requester_or_bot, _ONLY_REQUESTER[1]),),
