@@ -46,14 +46,17 @@ from bot.trackers.json_url import JsonUrl
 from bot.usecases.background import Backgrounds
 from bot.usecases.desk import Desk, Stores
 from bot.usecases.emergencies import Emergencies
+from bot.usecases.enforcement import Enforcement
 from bot.usecases.facts import FactFinder
 from bot.usecases.forbidden import Forbidden
 from bot.usecases.gate import Gate
 from bot.usecases.machines import Machines
 from bot.usecases.ports import SHOW, OnCall, Queue, Tickets
+from bot.usecases.recording import Recorder, Recording
 from bot.usecases.requests import Requests
 from bot.usecases.revocations import Revocations
 from bot.usecases.shows import Shows
+from bot.usecases.suspects import Suspects
 from bot.usecases.tasks import Tasks
 from bot.usecases.tickets import TicketDesk
 from bot.usecases.timers import Timers
@@ -219,6 +222,7 @@ class Parts:
     Attributes:
         after: What follows an acknowledgement.
         admins: Where operators are told.
+        recording: What writes down how tokens are used.
     """
 
     home: Home
@@ -228,12 +232,14 @@ class Parts:
     tokens: Tokens
     machines: Machines
     room: WaitingRoom
+    enforcement: Enforcement
     revocations: Revocations
     clients: Clients
     listeners: Listeners
     after: Tasks
     admins: AdminChannel
     forbidden: Forbidden
+    recording: Recording
 
 
 def build(on: Ground, home: Home) -> Parts:
@@ -294,12 +300,14 @@ def build(on: Ground, home: Home) -> Parts:
         backgrounds=backgrounds,
         emergencies=emergencies,
     )
+    recorder = Recorder(store.use, instance=uuid.uuid4().hex, clock=clock, metrics=on.metrics)
+    suspects = Suspects(recorder, on.keyring, issuer=on.settings.issuer, metrics=on.metrics)
     return Parts(
         home=home,
         directory=directory,
         requests=requests,
         workers=(safety, messages, watches),
-        tokens=Tokens(store.tokens, on.keyring, clock, requests),
+        tokens=Tokens(store.tokens, on.keyring, clock, requests, log=recorder, suspects=suspects),
         machines=Machines(
             requests,
             desk.mint,
@@ -311,6 +319,7 @@ def build(on: Ground, home: Home) -> Parts:
             draw=secrets.token_urlsafe,
         ),
         room=WaitingRoom(store.changes),
+        enforcement=Enforcement(store.tokens, on.keyring, clock, recorder, suspects),
         revocations=Revocations(
             store.ended,
             kids=on.keyring.kids,
@@ -333,6 +342,7 @@ def build(on: Ground, home: Home) -> Parts:
             listings=store.listings,
             policy=policy,
         ),
+        recording=Recording(recorder, look=suspects.look),
     )
 
 

@@ -116,7 +116,6 @@ class Requested(Fact):
     optional: tuple[OptionalStage, ...] = ()
     shadows: tuple[Shadow, ...] = ()
     machine: Machine | None = None
-
     claim_within: timedelta | None = None
     start_at: datetime | None = None
 

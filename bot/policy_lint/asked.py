@@ -14,8 +14,6 @@ from bot.core.windows import Window
 from bot.policy_lint.moments import Moments
 from bot.policy_lint.terms import Items, Term, Value, both, either, lifted, negation
 
-# Whether a client asks, and which; no condition reads it by this name.
-CLIENT: Final = "client"
 SECOND: Final = 1_000_000  # in microseconds
 # Nobody holds or asks for so many; it keeps counts small enough to be added.
 COUNT_AT_MOST: Final = 1_000_000
@@ -47,9 +45,10 @@ class Asked:
         self._windows: dict[Window, Term] = {}
         self._read: set[str] = set()
         self.approximated: set[str] = set()
+        self._clients: dict[str, int] = {}
+        self.client = z3.Int("client")
         self.duration = z3.Int("duration")
         self.user = z3.String("user")
-        self.client = z3.String("client")
         self.reason = z3.String("reason")
         self.ticket = z3.String("ticket")
         self.now = z3.Int("now")
@@ -57,6 +56,19 @@ class Asked:
         self.requests_today = z3.Int("requests today")
         self.auto_today = z3.Int("automatic today")
         self.ticket_unknown = z3.Bool("ticket unknown")
+
+    @property
+    def by_person(self) -> Term:
+        """Whether a person asks, and no client."""
+        return self.client == 0
+
+    def is_client(self, name: str) -> Term:
+        """Return whether the client `name` asks."""
+        return self.client == self._clients.setdefault(name, len(self._clients) + 1)
+
+    def client_of(self, number: int) -> str:
+        """Return the client that `client` stands for, "" for a person."""
+        return next((name for name, known in self._clients.items() if known == number), "")
 
     def is_in(self, group: Group) -> Term:
         """Return whether who asks is in `group`; nobody is their own manager."""
@@ -71,11 +83,6 @@ class Asked:
         if source not in self._groups:
             self._groups[source] = (group, z3.Bool(f"in {group.name} {len(self._groups)}"))
         return self._groups[source][1]
-
-    def is_by(self, clients: Sequence[str]) -> Term:
-        """Return whether one of these OAuth clients asks; "" is a person."""
-        self.read(CLIENT)
-        return either(*(self.client == z3.StringVal(name) for name in clients))
 
     def is_open(self, window: Window) -> Term:
         """Return whether `window` is open when it is asked."""
@@ -120,7 +127,10 @@ class Asked:
         """Return what is true of every request, as far as anything read depends on it."""
         counts = (self.active_grants, self.requests_today, self.auto_today)
         bounds = [both(count >= 0, count <= COUNT_AT_MOST) for count in counts]
-        return [self.duration >= 1, *bounds, *self._texts(), *self._at_some_moment()]
+        # A client that nothing names has nothing but what is said of all of them.
+        some_client = both(self.client >= 0, self.client <= len(self._clients))
+        always = [self.duration >= 1, some_client, *bounds]
+        return [*always, *self._texts(), *self._at_some_moment()]
 
     def _texts(self) -> Iterator[Term]:
         """Yield that texts were made fit to be kept: neither too long, nor blank at an end."""
@@ -133,19 +143,9 @@ class Asked:
                 inner = z3.Star(z3.Range(" ", "~"))
                 tidy = z3.Union(z3.Re(""), shown, z3.Concat(shown, inner, shown))
                 yield both(z3.InRe(text, tidy), z3.Length(text) <= most)
-        letters = z3.Union(z3.Range("A", "Z"), z3.Range("0", "9"))
-        person = z3.Concat(z3.Union(z3.Re("U"), z3.Re("W")), z3.Plus(letters))
-        small = z3.Union(z3.Range("a", "z"), z3.Range("0", "9"), z3.Re("-"))
-        client = z3.Union(z3.Re(""), z3.Concat(z3.Range("a", "z"), z3.Star(small)))
-        if self.reads(CLIENT) or self.reads("user.id"):
-            yield z3.InRe(self.client, client)
         if self.reads("user.id"):
-            yield either(z3.InRe(self.user, person), self._is_service())
-
-    def _is_service(self) -> Term:
-        """Return whether a client asks for itself: it is its own user, and in no group."""
-        groups = (negation(term) for _, term in self._groups.values())
-        return both(self.user == self.client, z3.Length(self.client) >= 1, *groups)
+            letters = z3.Union(z3.Range("A", "Z"), z3.Range("0", "9"))
+            yield z3.InRe(self.user, z3.Concat(z3.Union(z3.Re("U"), z3.Re("W")), z3.Plus(letters)))
 
     def _at_some_moment(self) -> Iterator[Term]:
         windows = list(self._windows)

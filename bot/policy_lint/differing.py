@@ -36,21 +36,8 @@ def differing(old: Bundle, new: Bundle) -> Iterator[tuple[Shift, str]]:
         none = timedelta(0)
         before, after = old.limits.cool_down or none, new.limits.cool_down or none
         yield _way(after < before), f"limits.cool_down: {spell(before)} -> {spell(after)}"
-    yield from _beginnings(old, new)
     yield from _tickets(old, new)
     yield from _glasses(old.glass, new.glass)
-
-
-def _beginnings(old: Bundle, new: Bundle) -> Iterator[tuple[Shift, str]]:
-    """Yield how it differs when what was granted begins."""
-    none = timedelta(0)
-    for name, before, after in (
-        ("claim_within", old.claim_within, new.claim_within),
-        ("start_within", old.start_within, new.start_within),
-    ):
-        if before != after:
-            said = [spell(each) if each is not None else "at once" for each in (before, after)]
-            yield _way((after or none) > (before or none)), f"{name}: {' -> '.join(said)}"
 
 
 def _tickets(old: Bundle, new: Bundle) -> Iterator[tuple[Shift, str]]:

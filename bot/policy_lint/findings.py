@@ -39,9 +39,9 @@ class Example:
     """A request that shows it.
 
     Attributes:
-        client: The OAuth client that asks for the user; it may be the user itself.
         groups: Of those that are read, whom somebody else keeps.
         active_grants, requests_today, auto_today: As in `decision.Facts`.
+        client: The OAuth client that asks for `user`, "" where they do themselves.
     """
 
     user: str
@@ -59,8 +59,8 @@ class Example:
 
     def __str__(self) -> str:
         groups = ", ".join(self.groups) or "no group"
-        by = f"the client {self.client} for " if self.client else ""
-        said = [f"{by}{self.user} (in {groups}) asks for {self.bundle} for {spell(self.duration)}"]
+        who = f"client {self.client} for {self.user}" if self.client else self.user
+        said = [f"{who} (in {groups}) asks for {self.bundle} for {spell(self.duration)}"]
         said.append(f"at {self.at:%a %Y-%m-%d %H:%M} UTC, reason {self.reason!r}")
         if self.ticket:
             said.append(f"ticket {self.ticket!r}" + " unknown" * self.ticket_unknown)
@@ -76,7 +76,6 @@ class Example:
         """Return it for programs."""
         return {
             "user": self.user,
-            "client": self.client,
             "bundle": self.bundle,
             "groups": list(self.groups),
             "duration": spell(self.duration),
@@ -87,6 +86,7 @@ class Example:
             "requests_today": self.requests_today,
             "auto_today": self.auto_today,
             "ticket_unknown": self.ticket_unknown,
+            "client": self.client,
         }
 
 

@@ -15,7 +15,6 @@ from bot.policy_lint.proofs import BundleProofs
 from bot.policy_lint.solving import Undecided
 from bot.policy_lint.terms import Term, lifted, negation
 
-_HOME: Final = "T0"
 # Whoever no group lists; Slack gives nobody such an id.
 ANYBODY_ELSE: Final = "anybody else"
 

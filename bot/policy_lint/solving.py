@@ -7,7 +7,7 @@ from typing import Any, Final
 import z3
 
 from bot.core.scopes import Bundle
-from bot.policy_lint.asked import CLIENT, COUNT_AT_MOST, Asked
+from bot.policy_lint.asked import COUNT_AT_MOST, Asked
 from bot.policy_lint.findings import Example
 from bot.policy_lint.levels import Said
 from bot.policy_lint.terms import Term, lifted
@@ -97,6 +97,7 @@ class Solver:
     def _plainest(self, bundle: Bundle) -> Sequence[Term]:
         asked = self.asked
         wanted = [
+            lifted(asked.by_person),
             z3.Not(asked.ticket_unknown),
             asked.active_grants == 0,
             asked.requests_today == 0,
@@ -105,8 +106,6 @@ class Solver:
             asked.duration == _seconds(bundle.default_duration),
             asked.duration >= _seconds(timedelta(minutes=1)),
         ]
-        if asked.reads(CLIENT):
-            wanted.append(asked.client == z3.StringVal(""))
         if asked.reads("user.id"):
             wanted.append(asked.user == z3.StringVal(SOMEBODY))
         if asked.reads("request.reason"):
@@ -142,7 +141,6 @@ def _example(asked: Asked, model: Any, said: Said) -> Example:
     usual = bundle.ticket.example if bundle.ticket is not None else ""
     return Example(
         user=words("user.id", asked.user, SOMEBODY),
-        client=words(CLIENT, asked.client, ""),
         bundle=bundle.name,
         groups=tuple(groups),
         duration=timedelta(seconds=int(model.eval(asked.duration).as_long())),
@@ -153,6 +151,7 @@ def _example(asked: Asked, model: Any, said: Said) -> Example:
         requests_today=count(asked.requests_today),
         auto_today=count(asked.auto_today),
         ticket_unknown=is_so(asked.ticket_unknown),
+        client=asked.client_of(model.eval(asked.client, model_completion=True).as_long()),
     )
 
 

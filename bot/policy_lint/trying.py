@@ -11,6 +11,7 @@ from bot.core.tickets import SeenTicket
 from bot.policy_lint.findings import Example
 
 _HOME = "T0"
+_OWNER = "U0OWNER"
 _AWAY = "the tracker does not answer"
 
 
@@ -31,16 +32,14 @@ def ask_of(policy: Policy, example: Example) -> Ask:
     Raises:
         Invalid: It does not keep to the bundle's limits.
     """
-    machine = Machine(client=example.client, owner="") if example.client else None
-    is_itself = machine is not None and example.user == example.client
     return checked(
         policy.bundles[example.bundle],
-        by=machine.actor if machine and is_itself else person(example.user, home=_HOME),
+        by=person(example.user, home=_HOME),
         scopes=None,
         duration=example.duration,
         reason=example.reason,
         ticket=example.ticket,
-        machine=machine,
+        machine=Machine(client=example.client, owner=_OWNER) if example.client else None,
     )
 
 

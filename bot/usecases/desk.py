@@ -16,7 +16,7 @@ from bot.core.lifecycle import decide, lapsing
 from bot.core.moves import Extend, Move
 from bot.core.permission import Circumstances
 from bot.core.request import Request
-from bot.usecases.commits import Step, commit_of
+from bot.usecases.commits import Minting, Step, commit_of
 from bot.usecases.counts import Opening, accounts_of, recounted
 from bot.usecases.ports import (
     Clock,
@@ -67,14 +67,23 @@ class Desk:
     Args:
         issuer: The tokens' `iss`.
         shown: Called with each request that changed, once it is stored.
+        tokens: Where tokens are found or made; left out where they are signed.
     """
 
-    def __init__(self, stores: Stores, *, issuer: str, shown: Callable[[RequestId], None]) -> None:
+    def __init__(
+        self,
+        stores: Stores,
+        *,
+        issuer: str,
+        shown: Callable[[RequestId], None],
+        tokens: Minting | None = None,
+    ) -> None:
         self._stores = stores
         self._ledger = stores.ledger
         self._issuer = issuer
         self._shown = shown
         self.mint = Mint(stores.signer)
+        self._tokens: Minting = tokens or self.mint
 
     def circumstances(
         self, groups: frozenset[str] = frozenset(), resources: frozenset[str] = frozenset()
@@ -172,7 +181,7 @@ class Desk:
         starts = any(isinstance(event, e.Started | e.Extended) for s in steps for event in s.events)
         if starts and not self._stores.clock.agrees():
             raise Unavailable("the clocks disagree, so nothing can be granted")
-        change = commit_of(id_, steps, accounts=accounts, mint=self.mint)
+        change = commit_of(id_, steps, accounts=accounts, mint=self._tokens)
         committed = await self._ledger.commit(change)
         self._tell(change, committed)
         if committed is Committed.DONE_BEFORE:

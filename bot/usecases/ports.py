@@ -5,7 +5,7 @@ All times are aware UTC datetimes. Stores raise `Unavailable` when nothing was d
 `OutcomeUnknown` when a change may or may not have been stored.
 """
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
@@ -287,6 +287,15 @@ class TokenIndex(Protocol):
             Unavailable: The store did not answer.
         """
 
+    async def living(self) -> Collection[tuple[TokenHash, TokenRecord]]:
+        """Return all tokens that may be used; for operators, as it looks at every one.
+
+        One that comes or goes meanwhile may be in it or not.
+
+        Raises:
+            Unavailable: The store did not answer.
+        """
+
 
 class EndedTokens(Protocol):
     """The tokens that ended before their time (see `Commit.ended`), in the order of the commits."""
@@ -348,6 +357,13 @@ class Signer(Protocol):
 
         Raises:
             Unavailable: The key has left the ring.
+        """
+
+    def signed(self, token: str, *, issuer: str) -> Mapping[str, Any]:
+        """Return the claims of an access token that we signed for `issuer`, whatever its time.
+
+        Raises:
+            Invalid: It is not such a token.
         """
 
 

@@ -36,7 +36,12 @@ async def test_the_members_that_are_required_are_there():
     said = content()
     assert said["response_types_supported"] == ["id_token"]
     assert said["subject_types_supported"] == ["public"]
-    assert said["scopes_supported"] == ["invoices:read", "invoices:write", "logs:read"]
+    assert said["scopes_supported"] == [
+        "invoices:read",
+        "invoices:write",
+        "logs:read",
+        "refunds:read",
+    ]
     assert said["protected_resources"] == ["https://billing.example"]
     methods = said["introspection_endpoint_auth_methods_supported"]
     assert methods == ["client_secret_basic", "client_secret_post", "private_key_jwt"]

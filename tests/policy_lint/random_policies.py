@@ -20,7 +20,7 @@ START = datetime(2026, 3, 1, tzinfo=UTC)
 RESOURCE = "https://jit.example"
 # Who is in them stands elsewhere, so a request may be in any of them.
 FOREIGN = ("eng", "sre", "sec", "con")
-CLIENTS = ("ci", "cron")
+CLIENTS = ("ci", "cd")
 USERS = ("U0ANNA", "U0BEN", "U0CLEO")
 CONDITIONS = (
     "request.duration <= duration('{n}h')",
@@ -68,14 +68,13 @@ def conditions(dice, most):
     return f", when: [{listed}]" if texts else ""
 
 
-def clients(dice):
-    named = dice.sample(CLIENTS, dice.randint(1, 2)) if dice.random() < 0.2 else ()
-    return f", clients: [{', '.join(named)}]" if named else ""
-
-
 def requesters(dice, least):
     named = dice.sample((*FOREIGN, "leads", "both"), dice.randint(least, 2))
     return f", requesters: [{', '.join(named)}]" if named else ""
+
+
+def clients(dice, likely):
+    return f", clients: [{dice.choice(CLIENTS)}]" if dice.random() < likely else ""
 
 
 def bundle(dice, number):
@@ -106,8 +105,7 @@ def rule(dice, number):
     about = dice.choice(
         ("{}", "{environment: [production]}", "{name: [b1, b2]}", "{risk: [low, medium]}")
     )
-    whose = clients(dice)
-    whose += requesters(dice, 0 if whose or verdict == "deny" else 1)
+    whose = requesters(dice, 0 if verdict == "deny" else 1) + clients(dice, 0.15)
     return (
         f"  - {{id: r{number}, bundles: {about}{whose}, decision: {verdict}"
         f"{chain}{cap}{during}{mode}{conditions(dice, 2)}}}\n"
@@ -119,7 +117,7 @@ def guardrail(dice, number):
     what = dice.choice(("deny: true", "min_approvals: 2", "max_duration: 2h"))
     during = ", during: night" if dice.random() < 0.3 else ""
     return (
-        f"  - {{id: g{number}, bundles: {about}{requesters(dice, 0)}{clients(dice)}{during},"
+        f"  - {{id: g{number}, bundles: {about}{requesters(dice, 0)}{clients(dice, 0.1)}{during},"
         f" {what}"
         f"{conditions(dice, 2)}}}\n"
     )
@@ -141,17 +139,17 @@ def policy_text(dice):
         "version: 1\ngroups:\n"
         + "".join(f"  {name}: {{usergroup: S0{name.upper()}}}\n" for name in FOREIGN)
         + "  leads: {users: [U0BEN, U0CLEO]}\n  both: {any_of: [sre, leads]}\n"
-        + "clients:\n"
-        + "".join(
-            f"  {name}: {{secret_sha256: {'a' * 64}, bundles: [b0], owner: leads}}\n"
-            for name in CLIENTS
-        )
         + "windows:\n  night: {start: '22:00', end: '06:00', tz: Europe/Berlin}\n"
         + "  week: {days: [mon, tue, wed, thu, fri], tz: America/New_York}\n"
         + "  freeze: {dates: 2026-12-19..2027-01-03, tz: Europe/Berlin}\nchains:\n"
         + chains(dice)
         + "bundles:\n"
         + "".join(bundle(dice, number) for number in range(3))
+        + "clients:\n"
+        + "".join(
+            f"  {name}: {{secret_sha256: {'0' * 64}, bundles: [b0, b1, b2], owner: leads}}\n"
+            for name in CLIENTS
+        )
         + "rules:\n"
         + "".join(rule(dice, number) for number in range(6))
         + "guardrails:\n"
@@ -167,12 +165,8 @@ def policy(dice, folder: Path):
 def request(dice, policy, name):
     """Return a request that keeps to the limits of the bundle `name`."""
     chosen, user = policy.bundles[name], dice.choice(USERS)
-    client = dice.choice((*("",) * 9, *CLIENTS, "other"))
-    is_service = client and dice.random() < 0.3
-    user = client if is_service else user
     foreign = {group for group in FOREIGN if dice.random() < 0.4}
     groups = foreign | ({"leads"} if user != "U0ANNA" else set())
-    groups = set() if is_service else groups
     groups |= {"both"} if groups & {"sre", "leads"} else set()
     most = int(chosen.max_duration.total_seconds()) // 60
     minutes = [each for each in (1, 30, 31, 59, 60, 61, 119, 120, 121, 240) if each <= most]
@@ -181,7 +175,6 @@ def request(dice, policy, name):
     read = {group.name for group in policy.groups_read_for(name)}
     return Example(
         user=user,
-        client=client,
         bundle=name,
         groups=tuple(sorted(groups & read)),
         duration=timedelta(minutes=dice.choice(minutes)),
@@ -192,6 +185,7 @@ def request(dice, policy, name):
         requests_today=dice.randint(0, 4),
         auto_today=dice.randint(0, 3),
         ticket_unknown=has_tracker and dice.random() < 0.3,
+        client=dice.choice(("", "", "", "", "", "", "ci", "cd")),
     )
 
 
@@ -203,8 +197,9 @@ def facts(said: Said, example: Example):
     yield from (term == window.is_open(example.at) for window, term in asked.windows.items())
     yield asked.duration == int(example.duration.total_seconds())
     yield asked.now == instant(example.at)
+    yield lifted(asked.by_person) == (not example.client)
+    yield from (lifted(asked.is_client(name)) == (name == example.client) for name in CLIENTS)
     yield asked.user == z3.StringVal(example.user)
-    yield asked.client == z3.StringVal(example.client)
     yield asked.reason == z3.StringVal(example.reason)
     yield asked.ticket == z3.StringVal(example.ticket)
     yield asked.active_grants == example.active_grants
@@ -232,6 +227,8 @@ def disagreements(kind: type[Said], folder: Path, *, seed: int, policies: int, r
         for name, chosen in found.bundles.items():
             said = kind(Asked(Moments(START)), found, chosen)
             level = said.level
+            for client in CLIENTS:
+                said.asked.is_client(client)
             solver = z3.Solver()
             solver.add(*map(lifted, said.asked.domain()))
             for _ in range(requests):

@@ -138,16 +138,6 @@ def test_added_and_removed_bundles_are_listed(tmp_path):
             "max_duration: 2h\n    resource: https://ci.example",
             "looser deploy: resource: https://jit.example -> https://ci.example",
         ),
-        (
-            "max_duration: 2h",
-            "max_duration: 2h\n    start_within: 7d",
-            "looser deploy: start_within: at once -> 7d",
-        ),
-        (
-            "max_duration: 2h",
-            "max_duration: 2h\n    starts: reveal\n    claim_within: 30m",
-            "looser deploy: claim_within: at once -> 30m",
-        ),
     ],
 )
 def test_what_a_bundle_says_of_itself_is_compared_too(tmp_path, old, new, what):

@@ -48,16 +48,6 @@ def test_a_guardrail_proves_it_away_only_if_it_holds_for_all(tmp_path, rail):
     assert len(errors) == ("long" in rail)
 
 
-def test_a_program_that_needs_nobody_is_found_as_a_person_is(tmp_path):
-    rule = "{id: ci-at-once, bundles: {name: [deploy]}, clients: [ci], decision: auto_approve}"
-    entry = f"{{secret_sha256: {'a' * 64}, bundles: [deploy], owner: sre}}"
-    clients = f"version: 1\nclients:\n  ci: {entry}\n"
-    (found,) = linted(tmp_path, rules=more_rules(rule), clients=clients)
-    assert (found.check, found.shown.example.client) == ("no-human", "ci")
-    assert found.shown.confirmed
-    assert "the client ci for U0SOMEBODY" in str(found.shown)
-
-
 def test_high_risk_outside_of_production_needs_a_human_too(tmp_path):
     bundles = BUNDLES.replace("risk: low", "risk: critical")
     found = linted(tmp_path, bundles=bundles)

@@ -13,6 +13,7 @@ from bot.store.memory import (
     MemoryStore,
     MemoryTokenIndex,
 )
+from bot.store.memory_use import MemoryUseBook
 from tests.builders import T0
 from tests.contracts.changes_contract import ChangesContract
 from tests.contracts.ended_contract import EndedContract
@@ -22,6 +23,7 @@ from tests.contracts.listings_contract import ListingsContract
 from tests.contracts.once_contract import OnceContract
 from tests.contracts.receipts_contract import ReceiptsContract
 from tests.contracts.tokens_contract import TokensContract
+from tests.contracts.use_contract import UseContract
 from tests.contracts.world import World
 
 
@@ -49,6 +51,7 @@ def world() -> World:
         tokens=MemoryTokenIndex(store),
         ended=MemoryEndedTokens(store),
         once=MemoryOnce(store),
+        use=MemoryUseBook(clock.now),
         now=clock.now,
         wait=clock.wait,
     )
@@ -73,6 +76,9 @@ class TestMemoryTokens(TokensContract): ...
 
 
 class TestMemoryOnce(OnceContract): ...
+
+
+class TestMemoryUse(UseContract): ...
 
 
 class TestMemoryEnded(EndedContract): ...

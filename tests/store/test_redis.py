@@ -15,6 +15,7 @@ from tests.contracts.listings_contract import ListingsContract
 from tests.contracts.once_contract import OnceContract
 from tests.contracts.receipts_contract import ReceiptsContract
 from tests.contracts.tokens_contract import TokensContract
+from tests.contracts.use_contract import UseContract
 from tests.contracts.world import World
 
 
@@ -33,6 +34,7 @@ def world_on(redis: Redis) -> World:
         tokens=store.tokens,
         ended=store.ended,
         once=store.once,
+        use=store.use,
         now=lambda: datetime.now(UTC),
         wait=wait,
     )
@@ -67,6 +69,9 @@ class TestRedisTokens(TokensContract): ...
 
 
 class TestRedisOnce(OnceContract): ...
+
+
+class TestRedisUse(UseContract): ...
 
 
 class TestRedisEnded(EndedContract): ...

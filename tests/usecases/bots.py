@@ -57,8 +57,10 @@ from bot.usecases.ports import (
     Standing,
     TokenIndex,
 )
+from bot.usecases.recording import MemoryUseLog
 from bot.usecases.requests import Requests
 from bot.usecases.shows import Shows
+from bot.usecases.suspects import Suspects
 from bot.usecases.tickets import WATCH_EVERY, TicketDesk
 from bot.usecases.timers import Timers
 from bot.usecases.tokens import Tokens
@@ -271,7 +273,16 @@ class Bot:
             tickets=self.tickets,
             still_right=self.requests.still_right,
         )
-        self.tokens = Tokens(self.index, self.signer, self.clock, self.requests)
+        self.log = MemoryUseLog()
+        self.suspects = Suspects(self.log, self.signer, issuer=ISSUER, metrics=self.metrics)
+        self.tokens = Tokens(
+            self.index,
+            self.signer,
+            self.clock,
+            self.requests,
+            log=self.log,
+            suspects=self.suspects,
+        )
         self.safety, self.messages = self.worker(Queue.SAFETY), self.worker(Queue.MESSAGES)
         self.watches = self.worker(Queue.WATCHES)
         self.deliveries = 0
