@@ -244,6 +244,7 @@ def http_parts(
     return HttpParts(
         tokens=parts.tokens,
         machines=parts.machines,
+        room=parts.room,
         revocations=parts.revocations,
         clients=parts.clients,
         jwks=on.keyring.jwks,

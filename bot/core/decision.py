@@ -40,6 +40,9 @@ class Ask:
     Attributes:
         by: Whom the token is for.
         machine: The client that asks; None where `by` does.
+        patience: How long whoever asks waits for people; None for as long as the chain does.
+        claim_within: How long after the approval whoever asks may start the grant; None for what
+            the bundle says.
     """
 
     by: Actor
@@ -49,6 +52,8 @@ class Ask:
     reason: str
     ticket: str = ""
     machine: Machine | None = None
+    patience: timedelta | None = None
+    claim_within: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -128,7 +128,7 @@ def _is_done(request: Request, move: GrantMove, by: Actor) -> bool:
         case Start():
             return bool(grant.tokens)
         case Claim():
-            return bool(grant.tokens) and by == request.requester
+            return bool(grant.tokens) and by == request.asked.asker
         case End() | Forfeit():
             return grant.state is GrantState.EXPIRED
         case Revoke() | EndWithTicket() | EndUnused():

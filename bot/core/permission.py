@@ -175,7 +175,7 @@ MAY: Final[Mapping[type[Move], tuple[tuple[Guard, str], ...]]] = {
     Reroute: (_ONLY_BOT,),
     CloseByPolicy: (_ONLY_BOT,),
     Start: (_ONLY_BOT,),
-    Claim: (_ONLY_REQUESTER,),
+    Claim: ((_keeps_the_token, "only the person who asked, or their client, can start this"),),
     Forfeit: (_ONLY_BOT,),
     Deliver: (_ONLY_BOT,),
     Scrub: ((_is_requester_or_bot, _ONLY_REQUESTER[1]),),

@@ -18,6 +18,7 @@ from aiohttp.log import server_logger
 from bot.core.client import Resource
 from bot.core.enforcement import Homes
 from bot.http.answers import Reply
+from bot.http.backchannel import Backchannel
 from bot.http.clients import Clients
 from bot.http.edge import Edge
 from bot.http.forms import form_in, read_body
@@ -37,6 +38,7 @@ from bot.usecases.machines import Machines
 from bot.usecases.ports import Clock, Metrics
 from bot.usecases.revocations import Revocations
 from bot.usecases.tokens import Tokens
+from bot.usecases.waiting import WaitingRoom
 
 log = structlog.get_logger()
 
@@ -67,6 +69,7 @@ class HttpParts:
 
     Attributes:
         machines: What OAuth clients can ask for.
+        room: Where their polls wait.
         revocations: Told to APIs that verify by themselves; followed while the server runs.
         clients: Finds out which OAuth client calls.
         jwks: Returns the public keys (RFC 7517, section 5).
@@ -84,6 +87,7 @@ class HttpParts:
 
     tokens: Tokens
     machines: Machines
+    room: WaitingRoom
     revocations: Revocations
     clients: Clients
     jwks: Callable[[], Mapping[str, Any]]
@@ -106,7 +110,8 @@ def make_app(parts: HttpParts) -> web.Application:
     """Return the application."""
     oauth = OAuth(parts.tokens, clients=parts.clients, jwks=parts.jwks, metrics=parts.metrics)
     usage = Usage(parts.intake, clients=parts.clients, clock=parts.clock)
-    token = TokenEndpoint(parts.machines, clients=parts.clients, metrics=parts.metrics)
+    token = TokenEndpoint(parts.machines, parts.room, clients=parts.clients)
+    backchannel = Backchannel(parts.machines, clients=parts.clients)
     metadata = Metadata(
         parts.issuer, resources=parts.resources, scopes=parts.scopes, grants=token.grant_types
     )
@@ -128,6 +133,7 @@ def make_app(parts: HttpParts) -> web.Application:
             *(web.get(path, metadata.answer) for path in metadata.paths),
             web.get("/.well-known/jwks.json", oauth.keys),
             web.post("/oauth/token", token.answer),
+            web.post("/oauth/backchannel", backchannel.answer),
             web.get(WELL_KNOWN, described.answer),
             web.get(WELL_KNOWN + "/{place:.*}", described.answer),
             *(
@@ -145,8 +151,9 @@ def make_app(parts: HttpParts) -> web.Application:
         ]
     )
     app[_LANES] = _lanes(edge, oauth, gateways)
-    app.cleanup_ctx.append(_following(parts.revocations))
-    app.on_shutdown.append(_nobody_waits(parts.revocations))
+    for followed in (parts.revocations, parts.room):
+        app.cleanup_ctx.append(_following(followed))
+        app.on_shutdown.append(_nobody_waits(followed))
     return app
 
 
@@ -166,20 +173,24 @@ def _lanes(edge: Edge, oauth: OAuth, gateways: ForwardAuth) -> dict[tuple[str, s
     }
 
 
-def _nobody_waits(revocations: Revocations) -> Callable[[web.Application], Awaitable[None]]:
+def _nobody_waits(
+    followed: Revocations | WaitingRoom,
+) -> Callable[[web.Application], Awaitable[None]]:
     """Return what ends the long polls, so that stopping need not wait for them."""
 
     async def stop(_: web.Application) -> None:
-        revocations.stop()
+        followed.stop()
 
     return stop
 
 
-def _following(revocations: Revocations) -> Callable[[web.Application], AsyncGenerator[None, None]]:
-    """Return what has `revocations` followed while the application runs."""
+def _following(
+    followed: Revocations | WaitingRoom,
+) -> Callable[[web.Application], AsyncGenerator[None, None]]:
+    """Return what follows the store while the application runs."""
 
     async def following(_: web.Application) -> AsyncGenerator[None, None]:
-        task = asyncio.create_task(revocations.run())
+        task = asyncio.create_task(followed.run())
         yield
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

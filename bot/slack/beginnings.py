@@ -34,7 +34,7 @@ def giving_up_button(action: Action, label: str, request: Request) -> Block:
 
 def beginning_line(event: OfBeginning, request: Request) -> tuple[str, str] | None:
     """Return the line of the thread; None for Granted where Started follows at once."""
-    owner = mention(request.requester)
+    owner = mention(request.asked.asker)
     match event:
         case e.Granted(claim_by=until) if until is not None:
             return f"⏳ {owner} can start it until {moment(until)}; its time runs from then", ""

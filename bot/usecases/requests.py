@@ -20,7 +20,7 @@ from bot.core.errors import Conflict, Invalid, NotAllowed, NotFound, Refused, Wr
 from bot.core.explaining import Explanation, explained, supposed
 from bot.core.identity import BOT, Actor, Kind, RequestId, fingerprint, request_id
 from bot.core.lifecycle import decide, opened
-from bot.core.moves import Approve, Deliver, Move, Narrow, Reveal, Revoke
+from bot.core.moves import Approve, Claim, Deliver, Move, Narrow, Reveal, Revoke
 from bot.core.opening import known_of, requested, settled
 from bot.core.permission import Circumstances
 from bot.core.policy import Policy
@@ -28,7 +28,7 @@ from bot.core.recheck import why_no_more
 from bot.core.request import Request, evolve
 from bot.core.starting import start_of
 from bot.usecases.commits import Step
-from bot.usecases.counts import Opening
+from bot.usecases.counts import Opening, Waiting
 from bot.usecases.desk import Desk
 from bot.usecases.extending import asked_again, why_no_longer
 from bot.usecases.facts import FactFinder
@@ -181,6 +181,7 @@ class Requests:
         *,
         prolongs: Request | None = None,
         accept: Callable[[Decision], None] = _anything,
+        waiting: Callable[[datetime], Waiting] | None = None,
         start: datetime | None = None,
     ) -> Outcome:
         """Record `ask` and what `policy` says to it.
@@ -188,10 +189,12 @@ class Requests:
         Args:
             prolongs: The request whose grant is to go on.
             accept: Called with the decision before anything is stored; may refuse.
+            waiting: Returns what a client's account remembers of it, given its deadline.
             start: When it is to start; None for as soon as it is approved.
 
         Raises:
             NotAllowed: A limit is reached, or the bundle's channel cannot be used.
+            Conflict: The client's account remembers the same already.
             Unavailable: Nothing was recorded; with OutcomeUnknown that is not known.
         """
         await self._gate.channels_must_do(ask.bundle)
@@ -232,7 +235,11 @@ class Requests:
             start_at=start,
         )
         step = Step(None, opened(asked, settled=settled(decision), case=case))
-        opening = Opening(step=step, limits=ask.bundle.limits)
+        opening = Opening(
+            step=step,
+            limits=ask.bundle.limits,
+            waiting=waiting(asked.deadline) if waiting is not None else None,
+        )
         outcome = await self._desk.open(opening, case=case)
         if outcome.request.requester != ask.by:
             raise Conflict("another request has this one's id", hint="try again")
@@ -359,6 +366,24 @@ class Requests:
             by=by,
             case=self._desk.circumstances(resources=caller.resources),
             commit_id=_commit_id(delivery, move, id_, by),
+        )
+
+    async def claim_for(self, id_: RequestId, *, caller: Client, delivery: str) -> Outcome:
+        """Start the grant of request `id_`, which `caller` asked for; decided again.
+
+        Raises:
+            NotAllowed: `caller` did not ask for it, or it would not be granted any more.
+            WrongState, TooLate: It cannot be started (any more).
+            Unavailable: Nothing was recorded; with OutcomeUnknown that is not known.
+        """
+        move, by = Claim(), Actor(Kind.MACHINE, caller.id)
+        return await self._desk.carry_out(
+            id_,
+            move,
+            by=by,
+            case=self._desk.circumstances(),
+            commit_id=_commit_id(delivery, move, id_, by),
+            check=self.still_right,
         )
 
     async def deliver(self, id_: RequestId, jti: str) -> None:
