@@ -65,6 +65,7 @@ from bot.usecases.tickets import TicketDesk
 from bot.usecases.timers import Timers
 from bot.usecases.tokens import Tokens
 from bot.usecases.usage import Usages
+from bot.usecases.waiting import WaitingRoom
 from bot.usecases.workers import Handler, Worker
 
 # How far our clock and the store's may be apart before nothing is granted any more.
@@ -234,6 +235,7 @@ class Parts:
     workers: tuple[Worker, ...]
     tokens: Tokens
     machines: Machines
+    room: WaitingRoom
     enforcement: Enforcement
     revocations: Revocations
     clients: Clients
@@ -326,10 +328,14 @@ def build(on: Ground, home: Home) -> Parts:
         machines=Machines(
             requests,
             desk.mint,
+            ledger=store.ledger,
+            people=directory,
+            clock=clock,
             policy=policy,
             alarm=lambda: on.loaded.admin_channel,
             draw=secrets.token_urlsafe,
         ),
+        room=WaitingRoom(store.changes),
         enforcement=Enforcement(store.tokens, on.keyring, clock, recorder, suspects),
         revocations=Revocations(
             store.ended,

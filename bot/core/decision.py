@@ -20,7 +20,7 @@ from bot.core.events import Requested
 from bot.core.identity import Actor
 from bot.core.known import OptionalStage, Shadow
 from bot.core.machine import Machine
-from bot.core.policy import Chain, Guardrail, Policy, Rule, Verdict, voters_of
+from bot.core.policy import Chain, Guardrail, Policy, Rule, Verdict
 from bot.core.scopes import Bundle, ScopeText, narrowed
 from bot.core.shadows import shadows_of
 from bot.core.texts import reason_of, ticket_of
@@ -40,6 +40,9 @@ class Ask:
     Attributes:
         by: Whom the token is for.
         machine: The client that asks; None where `by` does.
+        patience: How long whoever asks waits for people; None for as long as the chain does.
+        claim_within: How long after the approval whoever asks may start the grant; None for what
+            the bundle says.
     """
 
     by: Actor
@@ -49,6 +52,8 @@ class Ask:
     reason: str
     ticket: str = ""
     machine: Machine | None = None
+    patience: timedelta | None = None
+    claim_within: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,24 +241,6 @@ def decided_again(asked: Requested, policy: Policy, facts: Facts) -> Decision:
 
 def _no(policy: Policy, why: str) -> Reject:
     return Reject(rule="", reasons=(why,), digest=policy.digest)
-
-
-def why_no_more(asked: Requested, policy: Policy, facts: Facts) -> str | None:
-    """Return why today's `policy` would not have this granted; None if it would.
-
-    Args:
-        facts: Of the requester.
-    """
-    decision = decided_again(asked, policy, facts)
-    if isinstance(decision, Reject):
-        return "; ".join(decision.reasons)
-    if isinstance(decision, NeedApproval) and not _same_voters(decision.chain, asked):
-        return "others must approve it now"
-    return None
-
-
-def _same_voters(chain: Chain, asked: Requested) -> bool:
-    return voters_of(chain.stages) == voters_of(asked.stages)
 
 
 def decide_ask(ask: Ask, policy: Policy, facts: Facts) -> Decision:

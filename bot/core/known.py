@@ -70,3 +70,16 @@ class Shadow:
         """All of it: "guardrail freeze (audit) would have denied it: Ask a manager"."""
         kind = "guardrail" if self.is_guardrail else "rule"
         return f"{kind} {self.id} (audit) would have {self.would}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InForce:
+    """What the policy in force said when the last approval was given.
+
+    Attributes:
+        is_laxer: Whether it asked for less than the request waited for.
+    """
+
+    digest: str
+    rule: str
+    is_laxer: bool

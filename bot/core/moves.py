@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeAlias
 
-from bot.core.events import Requested
+from bot.core.events import Requested, Rerouted
 from bot.core.usage import Misdeed, Usage
 
 
@@ -74,6 +74,23 @@ class Escalate:
 
 
 @dataclass(frozen=True, slots=True)
+class Reroute:
+    """Put the request, as it stood at `version`, on the way that today's policy wants."""
+
+    version: int
+    way: Rerouted
+
+
+@dataclass(frozen=True, slots=True)
+class CloseByPolicy:
+    """Say no, as the policy that came into force since says no; see `Denied`."""
+
+    reason: str
+    rule: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class Start:
     """Begin a grant whose time has come."""
 
@@ -105,6 +122,13 @@ class Scrub:
 @dataclass(frozen=True, slots=True)
 class Reveal:
     """Look at the token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Renew:
+    """Have one more token beside, or after, the one with this jti."""
+
+    jti: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +215,17 @@ class MarkOverdue:
 
 # On a request that is still to be decided.
 PendingMove: TypeAlias = (
-    Approve | Narrow | Question | Answer | Deny | Cancel | Lapse | Remind | Escalate
+    Approve
+    | Narrow
+    | Question
+    | Answer
+    | Deny
+    | Cancel
+    | Lapse
+    | Remind
+    | Escalate
+    | Reroute
+    | CloseByPolicy
 )
 # On a grant.
 # About the use of a grant: notes, which are taken in any state.
@@ -202,6 +236,7 @@ GrantMove: TypeAlias = (
     | Deliver
     | Scrub
     | Reveal
+    | Renew
     | Warn
     | Extend
     | End

@@ -155,6 +155,7 @@ class Bundle:
         claim_within: How long after the approval the requester may start the grant; None where it
             starts by itself.
         start_within: How far ahead a start may be asked for; None where it may not.
+        token_max: How long one token may live; None for as long as the grant.
     """
 
     name: str
@@ -179,6 +180,7 @@ class Bundle:
     idle_end: timedelta | None = None
     claim_within: timedelta | None = None
     start_within: timedelta | None = None
+    token_max: timedelta | None = None
 
     @property
     def scope_names(self) -> tuple[str, ...]:

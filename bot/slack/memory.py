@@ -14,7 +14,7 @@ from datetime import UTC, tzinfo
 
 from bot.core import events as e
 from bot.core.errors import Unavailable
-from bot.core.identity import Actor, Kind, fingerprint
+from bot.core.identity import Actor, Kind, fingerprint, person
 from bot.core.policy import Group
 from bot.core.sources import Member, ProfileField, Rota, Source, Usergroup
 from bot.usecases.ports import Receipt, Standing, Story
@@ -107,6 +107,13 @@ class MemoryDirectory:
             return ""
         self._must_answer()
         return self.emails.get(who.id, "")
+
+    async def person(self, email: str) -> Actor | None:
+        """See `AddressBook.person`."""
+        self._must_answer()
+        found = next((user for user, known in self.emails.items() if known == email), "")
+        member = self.people.get(found) is Standing.MEMBER
+        return person(found, home=self.home) if member else None
 
     async def zone(self, who: Actor) -> tzinfo:
         """See `Zones.zone`."""
@@ -225,7 +232,7 @@ def _wanted(story: Story) -> Iterator[_Wanted]:
         if isinstance(fact, e.Misused):
             continue
         yield _Wanted(name=f"line:{number}", channel=channel, text=text, in_thread=True)
-        if isinstance(fact, e.Started | e.Extended) and request.asked.machine is None:
+        if isinstance(fact, e.Tokened) and request.asked.machine is None:
             tokens += 1
             yield _token(story, tokens, home)
     misused = {fact.what.kind: fact for fact in story.history if isinstance(fact, e.Misused)}

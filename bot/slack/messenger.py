@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from bot.slack.lines import thread_line
 from bot.slack.mrkdwn import Rendered
 from bot.slack.notices import Notice, notices
 from bot.slack.use import alarm, alarm_of
+from bot.slack.ways import views
 from bot.usecases.ports import Receipt, Story
 from bot.usecases.shows import token_message
 
@@ -133,10 +134,11 @@ class SlackMessenger:
         if card is None:
             return
         done = int(told.digest) if told is not None else 0
+        told_in = views(story.history, story.request)
         while done < len(story.history):
-            facts = story.history[done : done + LINES_AT_ONCE]
-            done += len(facts)
-            lines = _together(facts, story)
+            numbers = range(done, min(done + LINES_AT_ONCE, len(story.history)))
+            done = numbers.stop
+            lines = _together([(story.history[each], *told_in[each]) for each in numbers], story)
             ts = told.ts if told is not None else ""
             if lines is not None:
                 ts = await self._post(card.channel, lines, thread_ts=card.ts)
@@ -276,9 +278,13 @@ def _body(shown: Rendered) -> Mapping[str, Any]:
     return {"text": shown.text, "blocks": shown.blocks}
 
 
-def _together(facts: Sequence[e.Event], story: Story) -> Rendered | None:
-    """Return one message that tells `facts`, a line each; None if there is nothing to tell."""
-    told = [thread_line(fact, story.request, story.found) for fact in facts]
+def _together(facts: Iterable[tuple[e.Event, Request, bool]], story: Story) -> Rendered | None:
+    """Return one message that tells `facts`, a line each; None if there is nothing to tell.
+
+    Args:
+        facts: Each with the request that it counts in, and whether it calls people; see `views`.
+    """
+    told = [thread_line(fact, within, story.found, calls=calls) for fact, within, calls in facts]
     lines = [line for line in told if line is not None]
     if not lines:
         return None
@@ -298,7 +304,7 @@ def _notes_of(story: Story, known: Mapping[str, Receipt]) -> Iterator[_Message]:
             yield _Message(name=f"dm:{number}", shown=outcome)
         if isinstance(fact, e.Warned):
             yield _Message(name=f"warn:{number}", shown=warning_dm(request))
-        if isinstance(fact, e.Started | e.Extended):
+        if isinstance(fact, e.Tokened):
             tokens += 1
             name = token_message(tokens)
             if request.working_grant is not None or name in known:

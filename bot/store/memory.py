@@ -85,6 +85,7 @@ class MemoryStore:
         self.ended: list[tuple[Place, EndedToken]] = []
         self.last_place: Place = BEGINNING
         self.more_ended = asyncio.Event()
+        self.more_log = asyncio.Event()
 
     def requests(self) -> list[Request]:
         """Return the latest snapshots."""
@@ -157,6 +158,8 @@ class MemoryLedger:
         store.commits.add((change.subject, change.id))
         store.records |= {write.record.id: write.record for write in change.writes}
         store.log += change.events
+        store.more_log.set()
+        store.more_log = asyncio.Event()
         for job, due in change.timers.items():
             if due is None:
                 store.jobs.pop(job, None)
@@ -186,6 +189,24 @@ def _set_or_end(stored: dict[_K, _V], changes: Mapping[_K, _V | None]) -> None:
             stored.pop(key, None)
         else:
             stored[key] = value
+
+
+class MemoryChanges:
+    """Changes in memory; a cursor is a number of facts."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+
+    async def after(self, cursor: str, *, wait: timedelta) -> tuple[str, frozenset[RequestId]]:
+        """See `Changes.after`; it waits by the wall's clock, not by the store's."""
+        log = self._store.log
+        if cursor and len(log) <= int(cursor) and wait:
+            try:
+                await asyncio.wait_for(self._store.more_log.wait(), wait.total_seconds())
+            except TimeoutError:
+                return cursor, frozenset()
+        first = int(cursor) if cursor else len(log)
+        return str(len(log)), frozenset(event.request for event in log[first:])
 
 
 class MemoryListings:

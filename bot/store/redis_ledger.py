@@ -50,6 +50,9 @@ NEWEST: Final = 1000
 # Snapshots that are read in one go.
 AT_ONCE: Final = 500
 
+# Before every entry of a stream.
+_BEGINNING: Final = "0-0"
+
 # What commit.lua takes for "due now", by the server's clock.
 NOW: Final = ""
 
@@ -220,6 +223,29 @@ class _Rows:
                 elif not is_new:
                     unlisted.append((index, listing.request))
         return listed, unlisted
+
+
+class RedisChanges:
+    """Changes in Redis; a cursor is an entry's id in the log."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._key = server.key("log")
+
+    async def after(self, cursor: str, *, wait: timedelta) -> tuple[str, frozenset[RequestId]]:
+        """See `Changes.after`."""
+        if not cursor:
+            last = await self._server.read("XREVRANGE", self._key, "+", "-", "COUNT", 1)
+            return (last[0][0].decode() if last else _BEGINNING), frozenset()
+        # BLOCK 0 would wait for ever.
+        block: list[Word] = ["BLOCK", milliseconds(wait)] if wait else []
+        answer = await self._server.read(
+            "XREAD", "COUNT", AT_ONCE, *block, "STREAMS", self._key, cursor
+        )
+        [[_, found]] = answer or [[None, []]]
+        if not found:
+            return cursor, frozenset()
+        return found[-1][0].decode(), frozenset(read_event(line).request for _, [_, line] in found)
 
 
 class RedisListings:

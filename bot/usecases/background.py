@@ -80,7 +80,7 @@ class Backgrounds:
             people=await self._gate.who_can_act(request, policy),
             earlier=earlier,
             used=await self._usages.of(earlier),
-            found=await self._gate.found(request, policy),
+            found=await self._gate.found(request),
         )
 
     async def _earlier(self, request: Request) -> Sequence[Request]:

@@ -12,6 +12,7 @@ from bot.core.account import Account
 from bot.core.errors import BotError, Conflict, NotAllowed, NotFound, TooLate, Unavailable
 from bot.core.grant import Signing
 from bot.core.identity import BOT, Actor, RequestId, fingerprint, is_request_id
+from bot.core.known import InForce
 from bot.core.lifecycle import decide, lapsing
 from bot.core.moves import Extend, Move
 from bot.core.permission import Circumstances
@@ -86,12 +87,20 @@ class Desk:
         self._tokens: Minting = tokens or self.mint
 
     def circumstances(
-        self, groups: frozenset[str] = frozenset(), resources: frozenset[str] = frozenset()
+        self,
+        groups: frozenset[str] = frozenset(),
+        resources: frozenset[str] = frozenset(),
+        *,
+        under: InForce | None = None,
     ) -> Circumstances:
         """Return the circumstances of a move made now."""
-        signing = Signing(issuer=self._issuer, kid=self._stores.signer.active_kid)
-        now = self._stores.clock.now()
-        return Circumstances(now=now, signing=signing, groups=groups, resources=resources)
+        return Circumstances(
+            now=self._stores.clock.now(),
+            signing=Signing(issuer=self._issuer, kid=self._stores.signer.active_kid),
+            groups=groups,
+            resources=resources,
+            under=under,
+        )
 
     async def load(self, id_: RequestId) -> Request:
         """Return the request.
@@ -178,7 +187,7 @@ class Desk:
         Raises:
             Conflict, TooLate, Unavailable: See `Ledger.commit`.
         """
-        starts = any(isinstance(event, e.Started | e.Extended) for s in steps for event in s.events)
+        starts = any(isinstance(event, e.Tokened) for s in steps for event in s.events)
         if starts and not self._stores.clock.agrees():
             raise Unavailable("the clocks disagree, so nothing can be granted")
         change = commit_of(id_, steps, accounts=accounts, mint=self._tokens)

@@ -134,7 +134,15 @@ class Emergencies:
         looked_up = [group.name for group in (*strict.groups_read_for(bundle.name), *audited)]
         known = known_of(facts, looked_up=looked_up)
         asked = replace(
-            requested(id_, ask, decision, now=case.now, prolongs=None, known=known),
+            requested(
+                id_,
+                ask,
+                decision,
+                now=case.now,
+                prolongs=None,
+                known=known,
+                slice_=policy.slice_of(bundle.name),
+            ),
             emergency=await self._emergency(bundle, policy, by=by),
         )
         settled = e.GlassBroken if isinstance(decision, Allow) else e.Denied

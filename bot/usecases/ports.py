@@ -337,6 +337,21 @@ class EndedTokens(Protocol):
         """
 
 
+class Changes(Protocol):
+    """Which requests change, as the one log tells it."""
+
+    async def after(self, cursor: str, *, wait: timedelta) -> tuple[str, frozenset[RequestId]]:
+        """Return the requests that changed after `cursor`, and the next cursor.
+
+        Args:
+            cursor: "" for the end of the log: then nothing has changed, and nothing is waited for.
+            wait: How long to wait for the first change.
+
+        Raises:
+            Unavailable: The store did not answer.
+        """
+
+
 class Once(Protocol):
     """Remembers for a while that something happened."""
 
@@ -430,6 +445,17 @@ class Directory(Protocol):
         """Return why cards cannot go to `channel` ("#name" or id), "" if they can.
 
         The bot must be in a private channel, and no channel shared with other companies will do.
+
+        Raises:
+            Unavailable: Slack did not answer.
+        """
+
+
+class AddressBook(Protocol):
+    """People by their e-mail addresses."""
+
+    async def person(self, email: str) -> Actor | None:
+        """Return whose address this is; None if nobody's who may use the bot.
 
         Raises:
             Unavailable: Slack did not answer.

@@ -16,10 +16,12 @@ from bot.core.decision import (
     Reject,
     checked,
     decide_ask,
-    why_no_more,
+    decided_again,
 )
 from bot.core.errors import Invalid
 from bot.core.policy import Chain, Group, Guardrail, Policy, Rule, Selector, Stage, Verdict
+from bot.core.recheck import recheck, why_no_more
+from bot.core.request import Request
 from bot.core.scopes import Bundle, Limits, Risk, ScopeText, TicketRule, Tracker
 from bot.core.sources import Manager
 from bot.core.tickets import SeenTicket
@@ -461,7 +463,8 @@ def later(*rules, bundle=BILLING, rails=(), groups=(ENGINEERS,), now=T0):
         rules_of={bundle.name: rules},
         guardrails_of={bundle.name: rails},
     )
-    return why_no_more(ASKED, policy, Facts(now=now, groups=frozenset(groups)))
+    decision = decided_again(ASKED, policy, Facts(now=now, groups=frozenset(groups)))
+    return why_no_more(recheck(Request(asked=ASKED), decision, policy))
 
 
 def test_a_request_is_still_granted_under_a_policy_that_asks_the_same_or_less():

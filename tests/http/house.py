@@ -29,6 +29,7 @@ from bot.http.server import HttpParts, make_runner
 from bot.keyring import Keyring
 from bot.slack.memory import MemoryDirectory
 from bot.store.memory import (
+    MemoryChanges,
     MemoryEndedTokens,
     MemoryJobs,
     MemoryLedger,
@@ -53,6 +54,7 @@ from bot.usecases.revocations import Revocations
 from bot.usecases.suspects import Suspects
 from bot.usecases.tickets import TicketDesk
 from bot.usecases.tokens import Mint, Tokens
+from bot.usecases.waiting import WaitingRoom
 from tests.builders import requested
 from tests.clocks import ManualClock
 from tests.http.machines import ASKING, a_workspace, machine_policy
@@ -112,6 +114,7 @@ class House:
     """
 
     ledger: Any
+    changes: Any
     listings: Any
     once: Any
     tokens: Any
@@ -179,6 +182,9 @@ class House:
         return Machines(
             self.requests(),
             self.desk().mint,
+            ledger=self.ledger,
+            people=self.directory,
+            clock=self.clock,
             policy=lambda: self.policy,
             alarm=lambda: self.alarm,
             draw=token_urlsafe,
@@ -207,6 +213,7 @@ class House:
                 suspects=self.suspects(issuer),
             ),
             machines=self.machines(),
+            room=WaitingRoom(self.changes),
             revocations=revocations,
             clients=Clients(lambda: self.clients, issuer=issuer, once=self.once, clock=self.clock),
             jwks=self.ring.jwks,
@@ -240,6 +247,7 @@ def house_on(redis: Redis) -> House:
     store = RedisStore.on(redis)
     return House(
         ledger=store.ledger,
+        changes=store.changes,
         listings=store.listings,
         once=store.once,
         tokens=store.tokens,
@@ -255,6 +263,7 @@ def house_in_memory() -> House:
     store = MemoryStore(clock.now)
     return House(
         ledger=MemoryLedger(store),
+        changes=MemoryChanges(store),
         listings=MemoryListings(store),
         once=MemoryOnce(store),
         tokens=MemoryTokenIndex(store),

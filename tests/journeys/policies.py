@@ -431,6 +431,15 @@ rules:
     bundles: {name: [logs, vault, hidden, partners, five, idle, safe, fleeting]}
     requesters: [engineers]
     decision: auto_approve
+  - id: clients-at-once
+    bundles: {name: [logs]}
+    clients: [ci]
+    decision: auto_approve
+  - id: clients-by-a-lead
+    bundles: {name: [read]}
+    clients: [ci]
+    decision: require
+    chain: one-lead
   - id: no-way
     bundles: {name: [never]}
     decision: deny
@@ -471,6 +480,11 @@ clients:
   logs-api:
     secret_sha256: {sha256(OTHER_SECRET.encode()).hexdigest()}
     resources: [https://logs.example]
+  ci:
+    secret_sha256: {sha256(SECRET.encode()).hexdigest()}
+    bundles: [read, logs, safe]
+    owner: U0CLEO
+    reason: The pipeline asks by itself.
 """
 
 FILES = {

@@ -2,62 +2,20 @@
 
 import asyncio
 import re
-import shutil
 
 import pytest
 
 from bot.core.errors import Misconfigured
+from tests.journeys.changes import are_refused, change, digest, reported, until
 from tests.journeys.town import a_town, asked, becomes
 
 ADMIN = "general"
-TOP = 'version: 1\nadmin_channel: "#general"\n'
-
-
-@pytest.fixture
-def own(folder, tmp_path):
-    """A folder of one's own, with an admin channel."""
-    shutil.copytree(folder, tmp_path / "own")
-    (tmp_path / "own" / "policies" / "top.yaml").write_text(TOP)
-    return tmp_path / "own"
 
 
 @pytest.fixture
 async def town(redis, redis_url, own):
     async with a_town(redis_url, own) as running:
         yield running
-
-
-def change(own, old, new, *, file="rules.yaml"):
-    path = own / "policies" / file
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new))
-
-
-async def until(look, *, timeout_s=12.0):
-    """Return what `look` returns once it is true."""
-    async with asyncio.timeout(timeout_s):
-        while not (found := await look()):  # noqa: ASYNC110  nothing tells of it
-            await asyncio.sleep(0.1)
-    return found
-
-
-async def reported(town, holds):
-    """Return what /readyz says once `holds` does of it."""
-
-    async def look():
-        _, report = await town.ready()
-        return report if holds(report) else None
-
-    return await until(look)
-
-
-def are_refused(report):
-    return any("the policy files are refused" in warning for warning in report["warnings"])
-
-
-async def digest(town):
-    return (await town.ready())[1]["policy"]
 
 
 async def test_a_good_reload_changes_what_the_next_ask_gets(town, own, log_lines):
