@@ -135,7 +135,7 @@ class Misuse(StrEnum):
     BEYOND = "beyond"
     """For a scope that was not granted."""
     ENDED = "ended"
-    """After its end."""
+    """After the end of its grant."""
     ADDRESS = "address"
     """From more than one address."""
 
@@ -160,15 +160,23 @@ class Misdeed:
     last: datetime
 
 
-def misdeeds(scopes: Sequence[str], tallies: Sequence[Tally]) -> Iterator[Misdeed]:
-    """Yield what a grant of `scopes` was misused for."""
+def misdeeds(
+    scopes: Sequence[str], tallies: Sequence[Tally], *, over_since: datetime | None
+) -> Iterator[Misdeed]:
+    """Yield what a grant of `scopes` was misused for.
+
+    Args:
+        over_since: When the grant ended; None while it works. Before that a token that is over is
+            one that a newer one took the place of, and whoever still has it means no harm.
+    """
     addresses = sorted(_of(Seen.ADDRESS, tallies), key=lambda each: (each.first, each.name))
     points = tuple(each.name for each in _of(Seen.POINT, tallies))[:NAMES_TOLD]
     latest = max(addresses, key=lambda each: each.last, default=None)
     for kind, seen in ((Misuse.BEYOND, Seen.BEYOND), (Misuse.ENDED, Seen.ENDED)):
         found = _of(seen, tallies)
         tried = dict.fromkeys(scope for each in found for scope in each.name.split(" ") if scope)
-        if found:
+        told = kind is Misuse.BEYOND or (over_since is not None and _since(over_since, found))
+        if found and told:
             yield Misdeed(
                 kind=kind,
                 count=sum(each.count for each in found),
@@ -187,6 +195,11 @@ def misdeeds(scopes: Sequence[str], tallies: Sequence[Tally]) -> Iterator[Misdee
             points=points,
             last=max(each.first for each in addresses),
         )
+
+
+def _since(at: datetime, tallies: Iterable[Tally]) -> bool:
+    # Stores keep whole milliseconds, rounded down.
+    return any(each.last >= at - timedelta(milliseconds=1) for each in tallies)
 
 
 def _of(seen: Seen, tallies: Iterable[Tally]) -> list[Tally]:

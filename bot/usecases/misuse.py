@@ -5,7 +5,7 @@ ten thousand attempts are a handful of facts, and one line in the thread.
 """
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -49,7 +49,7 @@ class Misuses:
         [tallies] = await self._book.of([request.id])
         scopes = request.grant.token.scopes if request.grant and request.grant.tokens else ()
         waits = []
-        for what in misdeeds(scopes, tallies):
+        for what in misdeeds(scopes, tallies, over_since=_over_since(request)):
             told = [
                 event
                 for event in history
@@ -72,3 +72,10 @@ class Misuses:
             case=replace(self._desk.circumstances(), now=job.now),
             commit_id=CommitId(fingerprint("misuse", request.id, what.kind, str(what.count))),
         )
+
+
+def _over_since(request: Request) -> datetime | None:
+    grant = request.grant
+    if grant is None or grant.close is None or not grant.tokens:
+        return None
+    return min(grant.close.at, grant.ends_at)

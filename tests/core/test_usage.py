@@ -116,6 +116,7 @@ def test_misuse_is_told_by_kind_with_what_was_not_granted():
                 tally(Seen.POINT, "billing-api"),
                 used("invoices:read", 99),
             ],
+            over_since=at(5),
         )
     }
     beyond, ended, address = (found[kind] for kind in Misuse)
@@ -132,12 +133,19 @@ def test_misuse_is_told_by_kind_with_what_was_not_granted():
 
 def test_use_from_one_address_is_no_misuse():
     tallies = [used("invoices:read"), tally(Seen.ADDRESS, "10.0.0.1", 100)]
-    assert list(misdeeds(SCOPES, tallies)) == []
+    assert list(misdeeds(SCOPES, tallies, over_since=at(0))) == []
+
+
+@pytest.mark.parametrize(("over_since", "told"), [(None, False), (6, False), (5, True), (4, True)])
+def test_a_token_that_is_over_is_no_misuse_while_its_grant_works(over_since, told):
+    stale = [tally(Seen.ENDED, "invoices:read", 2, minutes=1, until=5)]
+    since = None if over_since is None else at(over_since)
+    assert bool(list(misdeeds(SCOPES, stale, over_since=since))) is told
 
 
 def test_what_is_told_of_misuse_is_bounded():
     many = [tally(seen, f"x{n}", minutes=n) for seen in Seen for n in range(90)]
-    for each in misdeeds(SCOPES, many):
+    for each in misdeeds(SCOPES, many, over_since=at(0)):
         assert len(each.scopes) <= NAMES_TOLD
         assert len(each.points) <= NAMES_TOLD
         assert len(each.addresses) <= ADDRESSES_TOLD

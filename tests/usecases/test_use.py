@@ -162,6 +162,28 @@ async def test_each_kind_is_told_on_its_own(bot: Bot) -> None:
     assert sorted(kinds) == sorted(Misuse)
 
 
+async def test_a_token_that_a_newer_one_replaced_is_no_misuse_until_the_grant_is_over(
+    bot: Bot,
+) -> None:
+    request = await bot.granted("auto")
+    old = token_of(bot, request)
+    await bot.pass_(minutes=25)
+    outcome = await bot.requests.extend(request.id, by=ANNA, delivery="more")
+    assert outcome.request.grant is None
+    await bot.pass_(minutes=10)
+    assert (await bot.now(request)).working_grant is not None
+
+    async def stale():
+        answer = await bot.tokens.introspect(old, caller=OWNER, call=READ)
+        assert not answer["active"]
+        await written(bot)
+        return [fact.what.kind for fact in await facts(bot, request, e.Misused)]
+
+    assert await stale() == []
+    await bot.move(request, Revoke(), by=ANNA)
+    assert await stale() == [Misuse.ENDED]
+
+
 async def test_two_replicas_that_see_two_addresses_tell_of_it(replicas) -> None:
     one, other = replicas
     request = await one.granted("auto")
