@@ -141,7 +141,7 @@ class Timers:
                 return Escalate(request.stage, request.escalated)
             case Timer.SCRUB:
                 grant = (await self._desk.load(id_)).grant
-                return Scrub(grant.token.jti if grant is not None else "")
+                return Scrub(grant.token.jti if grant is not None and grant.tokens else "")
             case Timer.WATCH:
                 return await self._tickets.watch(await self._desk.load(id_))
             case _:
