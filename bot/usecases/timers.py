@@ -146,8 +146,8 @@ class Timers:
             case Timer.ESCALATE:
                 return Escalate(request.stage, request.escalated)
             case Timer.SCRUB:
-                grant = request.working_grant
-                return Scrub(grant.token.jti if grant is not None else "")
+                grant = request.grant
+                return Scrub(grant.token.jti if grant is not None and grant.tokens else "")
             case Timer.WATCH:
                 return await self._tickets.watch(request)
             case Timer.IDLE:
