@@ -62,7 +62,7 @@ class _Pair:
     def __init__(
         self, old: Policy, new: Policy, before: Bundle, after: Bundle, moments: Moments
     ) -> None:
-        asked = Asked(moments)
+        asked = Asked(moments, (old, before), (new, after))
         asked.read("request.reason")  # how long it must be may differ
         self.old, self.new = Said(asked, old, before), Said(asked, new, after)
         self.solver = Solver(asked)

@@ -37,7 +37,7 @@ class BundleProofs:
         self.policy = policy
         self.bundle = bundle
         self._places = places
-        self.said = Said(Asked(moments), policy, bundle)
+        self.said = Said(Asked(moments, (policy, bundle)), policy, bundle)
         self.level = self.said.level
         self.solver = Solver(self.said.asked, self.said.within)
 

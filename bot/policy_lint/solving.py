@@ -105,8 +105,7 @@ class Solver:
             asked.duration == _seconds(bundle.default_duration),
             asked.duration >= _seconds(timedelta(minutes=1)),
         ]
-        if asked.reads("user.id"):
-            wanted.append(asked.user == z3.StringVal(SOMEBODY))
+        wanted.append(asked.is_user(SOMEBODY))
         if asked.reads("request.reason"):
             wanted.append(asked.reason == z3.StringVal(_reason(bundle)))
         if asked.reads("request.ticket"):
@@ -139,7 +138,7 @@ def _example(asked: Asked, model: Any, said: Said) -> Example:
     groups = [each.name for each in policy.groups_read_for(bundle.name) if is_so(asked.is_in(each))]
     usual = bundle.ticket.example if bundle.ticket is not None else ""
     return Example(
-        user=words("user.id", asked.user, SOMEBODY),
+        user=asked.user_in(model, otherwise=SOMEBODY),
         bundle=bundle.name,
         groups=tuple(groups),
         duration=timedelta(seconds=int(model.eval(asked.duration).as_long())),

@@ -185,7 +185,7 @@ def facts(said: Said, example: Example):
     yield from (term == window.is_open(example.at) for window, term in asked.windows.items())
     yield asked.duration == int(example.duration.total_seconds())
     yield asked.now == instant(example.at)
-    yield asked.user == z3.StringVal(example.user)
+    yield asked.is_user(example.user)
     yield asked.reason == z3.StringVal(example.reason)
     yield asked.ticket == z3.StringVal(example.ticket)
     yield asked.active_grants == example.active_grants
@@ -211,7 +211,7 @@ def disagreements(kind: type[Said], folder: Path, *, seed: int, policies: int, r
         dice = random.Random(seed * 1000 + number)
         found = policy(dice, folder)
         for name, chosen in found.bundles.items():
-            said = kind(Asked(Moments(START)), found, chosen)
+            said = kind(Asked(Moments(START), (found, chosen)), found, chosen)
             level = said.level
             solver = z3.Solver()
             solver.add(*map(lifted, said.asked.domain()))
