@@ -13,6 +13,7 @@ from bot.core.decision import (
     NeedApproval,
     checked,
     decide_ask,
+    decided_again,
     why_no_more,
 )
 from bot.core.errors import Conflict, Invalid, NotAllowed, NotFound, Refused, WrongState
@@ -109,6 +110,7 @@ class Requests:
             by, bundle.name, policy, now=now, ticket=wish.ticket or None
         )
         found = explained(ask, policy, facts)
+        self._desk.note_failures(found.decision, bundle=bundle.name)
         if isinstance(found.decision, NeedApproval):
             completable = await self._gate.completable(found.decision, ask)
             return replace(found, decision=completable.decision)
@@ -168,6 +170,7 @@ class Requests:
             ask.by, ask.bundle.name, policy, now=case.now, besides=besides, ticket=ask.ticket
         )
         decision = decide_ask(ask, policy, facts)
+        self._desk.note_failures(decision, bundle=ask.bundle.name)
         if isinstance(decision, Allow):
             await self._gate.admit(ask.by, fresh=True)
         members: Mapping[str, frozenset[str] | None] = {}
@@ -269,7 +272,9 @@ class Requests:
                 besides=(asked.request, asked.extends),
                 ticket=asked.ticket,
             )
-            why = why_no_more(asked, policy, facts)
+            decision = decided_again(asked, policy, facts)
+            self._desk.note_failures(decision, bundle=asked.bundle)
+            why = why_no_more(asked, decision)
         except Invalid as problem:  # of the ticket
             why = str(problem)
         if why is None and asked.extends is not None:

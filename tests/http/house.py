@@ -122,7 +122,7 @@ class House:
             clock=self.clock,
             metrics=self.metrics,
         )
-        return Desk(stores, issuer=ISSUER, shown=lambda _: None)
+        return Desk(stores, issuer=ISSUER, shown=lambda _: None, failed=lambda _: None)
 
     def requests(self) -> Requests:
         nobody: Any = None  # no person acts here
