@@ -12,8 +12,10 @@ from bot.policy_lint.findings import Example
 from bot.policy_lint.levels import Said
 from bot.policy_lint.terms import Term, lifted
 
-# For one question; most take some milliseconds.
-PATIENCE_MS: Final = 10_000
+# For one question, in z3's own count, so that every machine gives up at the same ones; most take
+# some hundreds. And in time, for what it does not count well.
+EFFORT: Final = 50_000_000
+PATIENCE_MS: Final = 30_000
 SOMEBODY: Final = "U0SOMEBODY"
 _REASON: Final = "what policy lint asks for"
 
@@ -28,12 +30,13 @@ class Solver:
     Args:
         asked: Everything that will be asked about was read of it.
         besides: What holds of the requests that are meant.
+        effort: As EFFORT.
     """
 
-    def __init__(self, asked: Asked, *besides: Term) -> None:
+    def __init__(self, asked: Asked, *besides: Term, effort: int = EFFORT) -> None:
         self.asked = asked
         self._solver = z3.Solver()
-        self._solver.set("timeout", PATIENCE_MS)
+        self._solver.set("timeout", PATIENCE_MS, "rlimit", effort)
         self._solver.add(*map(lifted, (*asked.domain(), *besides)))
 
     def is_possible(self, *terms: Term) -> bool:
