@@ -36,7 +36,7 @@ format: $(STAMP)  ## Format the code and mend what lint can mend
 test: check  ## Checks and all tests that need Python alone
 	$(BIN)/python -m pytest -n auto -m "not system and not drill"
 	$(BIN)/python -m pytest -m drill
-	@echo "make test-system runs the tests that need more than Python (Chromium)."
+	@echo "make test-system runs the tests that need more than Python: Chromium, gateways."
 
 test-system: $(STAMP)  ## Tests that need other programs; fails where one is missing
 	$(BIN)/python -m pytest -m system
@@ -44,6 +44,7 @@ test-system: $(STAMP)  ## Tests that need other programs; fails where one is mis
 bench: $(STAMP)  ## Measure, in ratios to a floor of the same run
 	$(BIN)/python benchmarks/slack_ack.py
 	$(BIN)/python benchmarks/policy.py
+	$(BIN)/python benchmarks/guard.py
 
 clean:  ## Remove what the targets made
 	rm -rf .venv .jit build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

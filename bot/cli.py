@@ -17,6 +17,7 @@ from bot.clients_cli import clients
 from bot.config import SECRETS, read_settings
 from bot.core.errors import BotError
 from bot.demo import play_demo, play_story
+from bot.grants_cli import grants_group
 from bot.keys_cli import keys
 from bot.lint_cli import compare, lint
 from bot.log_cli import log_group
@@ -81,7 +82,7 @@ def demo(*, script: bool, port: int) -> None:
 
 for command in (replay, apply, lint, compare):
     policy.add_command(command)
-for group in (policy, keys, clients, log_group, request_group):
+for group in (policy, keys, clients, grants_group, log_group, request_group):
     main.add_command(group)
 
 

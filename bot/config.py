@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -49,6 +50,7 @@ _LOCAL: Final = ("127.0.0.1", "localhost", "::1")
 _PLAIN: Final = re.compile(r"[a-z]+://[!-\"$->@-~]+")
 _PORT: Final = re.compile(r"[0-9]{1,5}")
 _SECONDS: Final = re.compile(r"[1-9][0-9]{0,5}")
+_WHOLE: Final = re.compile(r"[0-9]{1,6}")
 # Where the ticket goes in JIT_TICKET_URL.
 TICKET_PLACE: Final = "{ticket}"
 # What redis-py can connect to.
@@ -56,6 +58,10 @@ _REDIS: Final = ("redis://", "rediss://", "unix://")
 
 
 _NONE: Final = Secret("")
+
+# A grant that is ended goes on working in a gateway for as long as this.
+PASSES_KEPT: Final = timedelta(seconds=5)
+PASSES_KEPT_AT_MOST: Final = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +127,8 @@ class Settings:
         resource: The audience of bundles that name none, exactly as it was given.
         keys: Folder of the signing keys, one PEM file each.
         allow_private: Hosts that may have private addresses and speak plain HTTP.
+        gateways: Peers that are believed where a call came from, and to what.
+        passes_kept: How long a gateway may keep that a call may pass.
     """
 
     bot_token: Secret
@@ -136,6 +144,8 @@ class Settings:
     port: int
     log_level: str
     allow_private: frozenset[str] = frozenset()
+    gateways: tuple[IPv4Network | IPv6Network, ...] = ()
+    passes_kept: timedelta = PASSES_KEPT
     trackers: TrackerSettings = field(default_factory=TrackerSettings)
     on_call: OnCallSettings = field(default_factory=OnCallSettings)
 
@@ -220,6 +230,26 @@ class _Reader:
         value = self.text(name, str(int(default.total_seconds())))
         if not _SECONDS.fullmatch(value):
             self.problems.append(f"{name} is not a number of seconds from 1 on: {value!r}")
+            return default
+        return timedelta(seconds=int(value))
+
+    def networks(self, name: str) -> tuple[IPv4Network | IPv6Network, ...]:
+        """Return the addresses and networks in a list with commas."""
+        found = []
+        for each in sorted(self.names(name)):
+            try:
+                found.append(ip_network(each))
+            except ValueError:
+                self.problems.append(
+                    f"{name} is a list of addresses and networks such as 10.0.0.0/24: {each!r}"
+                )
+        return tuple(found)
+
+    def at_most(self, name: str, default: timedelta, *, most: timedelta) -> timedelta:
+        """Return seconds from 0 to `most`."""
+        value, limit = self.text(name, str(int(default.total_seconds()))), most.total_seconds()
+        if not _WHOLE.fullmatch(value) or int(value) > limit:
+            self.problems.append(f"{name} is not a number of seconds, 0 to {limit:.0f}: {value!r}")
             return default
         return timedelta(seconds=int(value))
 
@@ -329,6 +359,8 @@ def read_settings(env: Mapping[str, str], *, embedded: Path | None = None) -> Se
         port=port,
         log_level=read.one_of("JIT_LOG", LEVELS, "info"),
         allow_private=read.names("JIT_ALLOW_PRIVATE"),
+        gateways=read.networks("JIT_TRUSTED_GATEWAYS"),
+        passes_kept=read.at_most("JIT_FORWARD_AUTH_CACHE_S", PASSES_KEPT, most=PASSES_KEPT_AT_MOST),
         trackers=_trackers(read),
         on_call=_on_call(read),
     )

@@ -20,7 +20,7 @@ from bot.core.errors import Misconfigured
 from bot.sandbox.client import Acme, NotThere
 from bot.sandbox.server import Sandbox
 from bot.service import Role, running
-from bot.story import API, RESOURCE, Stage, tell
+from bot.story import API, Stage, tell
 
 POLICIES: Final = Path("policies")
 MANIFEST: Final = Path("manifest.yml")
@@ -144,10 +144,8 @@ async def play_story(folder: Path) -> int:
 def _with_client(folder: Path, secret: str) -> Path:
     """Return a copy of the shipped policies in which the API of billing has `secret`."""
     shutil.copytree(POLICIES, folder)
-    known = {
-        "secret_sha256": hashlib.sha256(secret.encode()).hexdigest(),
-        "resources": [RESOURCE],
-    }
-    text = yaml.safe_dump({"version": 1, "clients": {API: known}})
-    (folder / "clients.yaml").write_text(text, "utf-8")
+    path = folder / "clients.yaml"
+    content = yaml.safe_load(path.read_text("utf-8"))
+    content["clients"][API]["secret_sha256"] = hashlib.sha256(secret.encode()).hexdigest()
+    path.write_text(yaml.safe_dump(content), "utf-8")
     return folder

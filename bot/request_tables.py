@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from bot.core import events as e
 from bot.core.durations import spell
 from bot.core.emergency import Emergency
+from bot.core.grant import Grant
 from bot.core.known import Known, Members
 from bot.core.policy import Group, Stage, groups_in
 from bot.core.request import Request, replay
@@ -33,7 +35,8 @@ def request_lines(history: Sequence[e.Event]) -> Iterator[str]:
     yield _line("by", str(asked.by))
     yield _line("bundle", f"{asked.bundle} ({asked.title}), {asked.risk} risk")
     yield _line("scopes", _scopes(asked))
-    yield _line("for", f"{spell(asked.duration)} at {asked.resource}")
+    start = f", from {asked.start_at.isoformat()}" if asked.start_at is not None else ""
+    yield _line("for", f"{spell(asked.duration)} at {asked.resource}{start}")
     if request.asked != asked:
         yield _line("narrowed", f"{_scopes(request.asked)} for {spell(request.asked.duration)}")
     if asked.extends is not None:
@@ -78,8 +81,18 @@ def _grant(request: Request) -> str:
     grant = request.grant
     if grant is None:
         return "none"
-    end = f", until {grant.ends_at.isoformat()}" if grant.tokens else ""
-    return f"{grant.id}, {grant.state}{end}"
+    return f"{grant.id}, {grant.state}{_term(grant)}"
+
+
+def _term(grant: Grant) -> str:
+    if grant.tokens:
+        return f", until {grant.ends_at.isoformat()}"
+    if grant.never_started:
+        return ", never started"
+    if grant.claim_by is not None:
+        return f", approved, not started; claim by {grant.claim_by.isoformat()}"
+    starts = grant.starts_at.isoformat() if grant.starts_at is not None else "at once"
+    return f", approved, not started; starts {starts}"
 
 
 def _scopes(asked: e.Requested) -> str:
@@ -212,6 +225,7 @@ def request_json(history: Sequence[e.Event]) -> Mapping[str, Any]:
         "bundle": asked.bundle,
         "scopes": [text.scope for text in asked.scopes],
         "duration": spell(asked.duration),
+        "start_at": _iso(asked.start_at),
         "approved_scopes": [text.scope for text in request.asked.scopes],
         "approved_duration": spell(request.asked.duration),
         "resource": asked.resource,
@@ -248,11 +262,23 @@ def request_json(history: Sequence[e.Event]) -> Mapping[str, Any]:
             {"by": str(vote.by), "stage": vote.stage, "groups": list(vote.groups)}
             for vote in request.votes
         ],
-        "grant": None
-        if grant is None
-        else {"id": grant.id, "state": grant.state, "tokens": [each.jti for each in grant.tokens]},
+        "grant": None if grant is None else _grant_json(grant),
         "events": [json.loads(write_event(event)) for event in history],
     }
+
+
+def _grant_json(grant: Grant) -> Mapping[str, Any]:
+    return {
+        "id": grant.id,
+        "state": grant.state,
+        "starts_at": _iso(grant.starts_at),
+        "claim_by": _iso(grant.claim_by),
+        "tokens": [each.jti for each in grant.tokens],
+    }
+
+
+def _iso(at: datetime | None) -> str | None:
+    return at.isoformat() if at is not None else None
 
 
 def _glass_json(emergency: Emergency, review: Review | None) -> Mapping[str, Any]:

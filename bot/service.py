@@ -20,6 +20,7 @@ from slack_bolt.async_app import AsyncApp
 
 from bot.config import Settings
 from bot.core.errors import Busy, Misconfigured, Unavailable
+from bot.http.peers import Peers
 from bot.http.server import HttpParts, make_app, make_runner
 from bot.keyring.watch import KeyWatch
 from bot.readiness import Readiness
@@ -92,6 +93,7 @@ async def running(
         on = await stack.enter_async_context(ground(settings, embedded=embedded))
         parts = build(on, await _home(on))
         await stack.enter_async_context(_working(parts, role))
+        await stack.enter_async_context(_recording(parts))
         bolt = make_bolt(
             parts.listeners,
             api=on.api,
@@ -153,6 +155,17 @@ async def _working(parts: Parts, role: Role) -> AsyncGenerator[None, None]:
         for worker in parts.workers:
             worker.stop()
         await asyncio.gather(*loops, *(worker.drained() for worker in parts.workers))
+
+
+@asynccontextmanager
+async def _recording(parts: Parts) -> AsyncGenerator[None, None]:
+    """Write down how tokens are used; leaving writes what is left."""
+    task = asyncio.create_task(parts.recording.run())
+    try:
+        yield
+    finally:
+        parts.recording.stop()
+        await asyncio.gather(task)
 
 
 @asynccontextmanager
@@ -228,11 +241,17 @@ async def _serving(
     app = make_app(
         HttpParts(
             tokens=parts.tokens,
+            machines=parts.machines,
             revocations=parts.revocations,
             clients=parts.clients,
             jwks=on.keyring.jwks,
             issuer=settings.issuer,
             resources=lambda: on.loaded.resources,
+            scopes=lambda: on.loaded.policy.scopes,
+            homes=lambda: on.loaded.homes,
+            enforcement=parts.enforcement,
+            peers=Peers(settings.gateways),
+            cached_for=settings.passes_kept,
             slack=over_http(bolt, secret) if secret is not None else None,
             ready=health.report,
             render_metrics=health.metrics,

@@ -1,13 +1,15 @@
 """What commands read from the store that the bot runs on."""
 
 import asyncio
+import logging
 import os
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final
 
 import click
+import structlog
 
 from bot.core.errors import BotError, Misconfigured
 from bot.core.events import Event
@@ -22,11 +24,28 @@ _PAGE: Final = 1000
 def answered(work: Coroutine[Any, Any, int]) -> None:
     """Run `work` and exit with what it returns; what is wrong is told, and ends in BROKEN."""
     try:
-        code = asyncio.run(work)
+        with _log_apart():
+            code = asyncio.run(work)
     except BotError as problem:
         broken(*str(problem).splitlines(), *([problem.hint] if problem.hint else ()))
         return
     sys.exit(code)
+
+
+@contextmanager
+def _log_apart() -> Iterator[None]:
+    """Keep what is logged out of the answer, which may be for a program: warnings go to stderr."""
+    if structlog.is_configured():
+        yield
+        return
+    warnings = structlog.make_filtering_bound_logger(logging.WARNING)
+    structlog.configure(
+        wrapper_class=warnings, logger_factory=structlog.PrintLoggerFactory(sys.stderr)
+    )
+    try:
+        yield
+    finally:
+        structlog.reset_defaults()
 
 
 def broken(*lines: str) -> None:

@@ -89,7 +89,7 @@ async def tell(stage: Stage) -> None:
     Raises:
         NotThere: Something did not happen as it must.
     """
-    for scene in (_the_main_job, _a_denial, _two_people, _at_once, _turned_away):
+    for scene in (_the_main_job, _a_denial, _two_people, _when_it_suits, _at_once, _turned_away):
         await scene(stage)
     broken = await stage.acme.violations()
     must(not broken, f"Slack would not have put up with this: {broken}")
@@ -210,6 +210,21 @@ async def _two_people(stage: Stage) -> None:
     stage.says("Done early, Anna ends it")
     done(await anna.clicks("end_now", note))
     stage.shows((await anna.sees("ended your access", channel=DIRECT)).plain())
+
+
+async def _when_it_suits(stage: Stage) -> None:
+    anna, dan, cleo = (stage.acme.person(name) for name in ("Anna", "Dan", "Cleo"))
+    stage.says("Anna plans a deployment for tomorrow; two people agree today")
+    planned = "deploy-production 30m from tomorrow 12:00 --ticket OPS-13 to ship the next release"
+    done(await anna.types(f"/jit request {planned}"))
+    card = await dan.sees("next release", channel=DEPLOY)
+    for lead in (dan, cleo):
+        done(await lead.clicks("approve", card))
+    note = await anna.sees("if policy still agrees then", channel=DIRECT)
+    stage.shows(note.plain())
+    stage.says("Then the release is put off, and she gives it up before it begins")
+    done(await anna.clicks("end_now", note))
+    stage.shows((await anna.sees("You gave up", channel=DIRECT)).plain())
 
 
 async def _at_once(stage: Stage) -> None:

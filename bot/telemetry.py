@@ -197,6 +197,10 @@ DECLARED: Final = {
         Metric("jit_jobs_total", Sort.COUNT, "Jobs carried out", ("kind", "outcome")),
         Metric("jit_http_requests_total", Sort.COUNT, "HTTP requests", ("route", "status")),
         Metric("jit_introspections_total", Sort.COUNT, "Tokens asked about", ("outcome",)),
+        Metric("jit_use_dropped_total", Sort.COUNT, "Uses of tokens that found no room"),
+        Metric(
+            "jit_forward_auth_total", Sort.COUNT, "Calls that gateways asked about", ("outcome",)
+        ),
         Metric("jit_policy_info", Sort.LEVEL, "1 for the policy in force", ("digest",)),
         Metric("jit_policy_reloads_total", Sort.COUNT, "Policy files judged anew", ("outcome",)),
         Metric("jit_policy_problems", Sort.LEVEL, "Why the files are not in force; 0: they are"),

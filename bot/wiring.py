@@ -1,5 +1,6 @@
 """The composition root: the only module that knows every concrete class, and reads the clock."""
 
+import secrets
 import time
 import uuid
 from collections.abc import AsyncGenerator, Sequence
@@ -46,13 +47,17 @@ from bot.trackers.json_url import JsonUrl
 from bot.usecases.background import Backgrounds
 from bot.usecases.desk import Desk, Stores
 from bot.usecases.emergencies import Emergencies
+from bot.usecases.enforcement import Enforcement
 from bot.usecases.facts import FactFinder
 from bot.usecases.forbidden import Forbidden
 from bot.usecases.gate import Gate
+from bot.usecases.machines import Machines
 from bot.usecases.ports import SHOW, OnCall, Queue, Tickets
+from bot.usecases.recording import Recorder, Recording
 from bot.usecases.requests import Requests
 from bot.usecases.revocations import Revocations
 from bot.usecases.shows import Shows
+from bot.usecases.suspects import Suspects
 from bot.usecases.tasks import Tasks
 from bot.usecases.tickets import TicketDesk
 from bot.usecases.timers import Timers
@@ -217,6 +222,7 @@ class Parts:
     Attributes:
         after: What follows an acknowledgement.
         admins: Where operators are told.
+        recording: What writes down how tokens are used.
     """
 
     home: Home
@@ -224,12 +230,15 @@ class Parts:
     requests: Requests
     workers: tuple[Worker, ...]
     tokens: Tokens
+    machines: Machines
+    enforcement: Enforcement
     revocations: Revocations
     clients: Clients
     listeners: Listeners
     after: Tasks
     admins: AdminChannel
     forbidden: Forbidden
+    recording: Recording
 
 
 def build(on: Ground, home: Home) -> Parts:
@@ -277,9 +286,10 @@ def build(on: Ground, home: Home) -> Parts:
         mint=desk.mint,
         clock=clock,
     )
+    timers = Timers(desk, gate, policy=policy, tickets=tickets, still_right=requests.still_right)
     handlers: dict[str, Handler] = {
         SHOW: shows,
-        **dict.fromkeys(Timer, Timers(desk, gate, policy=policy, tickets=tickets)),
+        **dict.fromkeys(Timer, timers),
     }
     safety, messages, watches = (
         Worker(queue, store.jobs, handlers, clock=clock, metrics=on.metrics)
@@ -296,12 +306,22 @@ def build(on: Ground, home: Home) -> Parts:
         backgrounds=backgrounds,
         emergencies=emergencies,
     )
+    recorder = Recorder(store.use, instance=uuid.uuid4().hex, clock=clock, metrics=on.metrics)
+    suspects = Suspects(recorder, on.keyring, issuer=on.settings.issuer, metrics=on.metrics)
     return Parts(
         home=home,
         directory=directory,
         requests=requests,
         workers=(safety, messages, watches),
-        tokens=Tokens(store.tokens, on.keyring, clock, requests),
+        tokens=Tokens(store.tokens, on.keyring, clock, requests, log=recorder, suspects=suspects),
+        machines=Machines(
+            requests,
+            desk.mint,
+            policy=policy,
+            alarm=lambda: on.loaded.admin_channel,
+            draw=secrets.token_urlsafe,
+        ),
+        enforcement=Enforcement(store.tokens, on.keyring, clock, recorder, suspects),
         revocations=Revocations(
             store.ended,
             kids=on.keyring.kids,
@@ -324,6 +344,7 @@ def build(on: Ground, home: Home) -> Parts:
             listings=store.listings,
             policy=policy,
         ),
+        recording=Recording(recorder, look=suspects.look),
     )
 
 
@@ -364,7 +385,7 @@ def _front(
 ) -> Listeners:
     """Return what everything that Slack sends comes to."""
     return Listeners(
-        commands=Commands(requests, emergencies, api=on.api),
+        commands=Commands(requests, emergencies, api=on.api, zones=directory, clock=on.clock),
         clicks=clicks,
         submissions=Submissions(requests, emergencies),
         api=on.api,

@@ -7,7 +7,7 @@ from typing import Any
 
 from bot.core import events as e
 from bot.core.grant import Signing, started
-from bot.core.identity import BOT, RequestId, person
+from bot.core.identity import BOT, RequestId, grant_id, person
 from bot.core.policy import Group, Stage
 from bot.core.request import Request, evolve
 from bot.core.scopes import Delivery, Risk, ScopeText
@@ -56,10 +56,16 @@ def a_request(*events: e.Event, **over: Any) -> Request:
 
 def granted(asked: e.Requested, *, at: datetime) -> tuple[e.Event, ...]:
     """Return the facts of Ben's approval of `asked`, whose grant starts at once."""
+    return (*approved(asked, at=at), started(asked, now=at, by=BEN, signing=SIGNING))
+
+
+def approved(asked: e.Requested, *, at: datetime, **waits: datetime) -> tuple[e.Event, ...]:
+    """Return the facts of Ben's approval of `asked`, whose grant has yet to start."""
     voted = e.Voted(request=asked.request, at=at, by=BEN, stage=0, groups=("leads",))
     passed = e.StagePassed(request=asked.request, at=at, by=BEN, stage=0)
-    approved = e.Approved(request=asked.request, at=at, by=BEN)
-    return (voted, passed, approved, *started(asked, now=at, by=BEN, signing=SIGNING))
+    agreed = e.Approved(request=asked.request, at=at, by=BEN)
+    made = e.Granted(request=asked.request, at=at, by=BEN, grant=grant_id(asked.request), **waits)
+    return (voted, passed, agreed, made)
 
 
 def ended(id_: RequestId = REQUEST, *, at: datetime = T0) -> e.Ended:

@@ -1,5 +1,6 @@
 from dataclasses import asdict, fields
 from datetime import timedelta
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,16 @@ def test_what_is_needed_is_enough_and_the_rest_has_defaults() -> None:
             "allow_private",
             {"jira.corp", "127.0.0.1"},
         ),
+        (
+            "JIT_TRUSTED_GATEWAYS",
+            " 10.1.0.0/16, ::1 ",
+            "gateways",
+            (ip_network("10.1.0.0/16"), ip_network("::1")),
+        ),
+        ("JIT_TRUSTED_GATEWAYS", "", "gateways", ()),
+        ("JIT_FORWARD_AUTH_CACHE_S", "", "passes_kept", timedelta(seconds=5)),
+        ("JIT_FORWARD_AUTH_CACHE_S", "0", "passes_kept", timedelta(0)),
+        ("JIT_FORWARD_AUTH_CACHE_S", "30", "passes_kept", timedelta(seconds=30)),
     ],
 )
 def test_each_variable_is_read(name: str, value: str, field: str, read: object) -> None:
@@ -127,6 +138,11 @@ def test_each_variable_is_read(name: str, value: str, field: str, read: object) 
         ("JIT_TICKET_PAGES", "https://desk.example/"),
         ("JIT_TICKET_EVERY_S", "0"),
         ("JIT_TICKET_EVERY_S", "1m"),
+        ("JIT_TRUSTED_GATEWAYS", "gateway.example"),
+        ("JIT_TRUSTED_GATEWAYS", "10.1.2.3/16"),
+        ("JIT_FORWARD_AUTH_CACHE_S", "31"),
+        ("JIT_FORWARD_AUTH_CACHE_S", "-1"),
+        ("JIT_FORWARD_AUTH_CACHE_S", "5s"),
     ],
 )
 def test_a_wrong_value_is_named_and_no_secret_is_quoted(name: str, value: str) -> None:

@@ -115,6 +115,16 @@ def test_without_any_case_the_test_fails(folder):
         ("bundle: staging-logs, duration: 15m", "bundle: staging", "no bundle 'staging'"),
         ("rule: staging-at-once", "rule: staging", "no rule or guardrail 'staging'"),
         ("groups: [engineers], bundle: staging", "groups: [x], bundle: staging", "no group 'x'"),
+        (
+            "client: cron, bundle",
+            "client: cron, groups: [sre], bundle",
+            "a client alone is in no group; name the `user` whom it asks for",
+        ),
+        (
+            "client: cron, bundle: deploy-production",
+            "client: cron, bundle: deploy-production, break_glass: true",
+            "no client can break the glass; take `client` or `break_glass` out",
+        ),
         ("duration: 15m", "duration: 15", "15 is not a duration"),
         ("auto_today: 30", "break_glass: yes", "must be true or false, not 'yes'"),
         ("outcome: break_glass", "outcome: break-glass", "'break-glass' is not allowed"),

@@ -163,6 +163,25 @@ async def test_break_glass_that_was_denied_says_so(bot, redis_url):
     assert found["break_glass"]["review"] is None
 
 
+async def test_a_reviewer_reads_that_a_grant_waits_and_that_it_never_started(bot, redis_url):
+    request = await bot.ask("claimed")
+    ready = (await bot.move(request, Approve(), by=BEN)).request
+    until = ready.grant.claim_by.isoformat()
+    found = await jit("show", request.id, url=redis_url)
+    assert f"{ready.grant.id}, ready, approved, not started; claim by {until}" in found.output
+    told = json.loads((await jit("show", request.id, "--json", url=redis_url)).output)
+    assert told["grant"] == {
+        "id": ready.grant.id,
+        "state": "ready",
+        "starts_at": None,
+        "claim_by": until,
+        "tokens": [],
+    }
+    await bot.move(request, Revoke(), by=ANNA)
+    found = await jit("show", request.id, url=redis_url)
+    assert f"{ready.grant.id}, revoked, never started" in found.output
+
+
 async def test_it_tells_which_stages_were_skipped_and_what_audit_mode_would_have_done(
     bot, redis_url
 ):

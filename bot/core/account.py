@@ -65,7 +65,7 @@ class Account:
 
 
 def account_of_person(who: Actor) -> str:
-    """Return the id of a requester's account."""
+    """Return the id of the account of a person, or of a client that asks."""
     return str(who)
 
 

@@ -18,6 +18,7 @@ class Client:
         bundles: What it may ask for.
         owner: Who answers for it, and may not approve what it asks for: a group's name, or a
             Slack user id; "" for a client that asks for nothing.
+        reason: What it asks for things for, where it does not say itself.
     """
 
     id: str
@@ -26,6 +27,7 @@ class Client:
     resources: frozenset[str] = frozenset()
     bundles: tuple[str, ...] = ()
     owner: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from bot.core.errors import Invalid
 from bot.core.events import Requested
 from bot.core.identity import Actor
 from bot.core.known import Failure, OptionalStage, Shadow
+from bot.core.machine import Machine
 from bot.core.policy import Chain, Guardrail, Policy, Rule, Verdict, voters_of
 from bot.core.scopes import Bundle, ScopeText, narrowed
 from bot.core.shadows import shadows_of
@@ -34,7 +35,12 @@ FAILED: Final = "cannot be decided"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """What somebody wants; checked against the bundle's own limits by `checked`."""
+    """What somebody wants; checked against the bundle's own limits by `checked`.
+
+    Attributes:
+        by: Whom the token is for.
+        machine: The client that asks; None where `by` does.
+    """
 
     by: Actor
     bundle: Bundle
@@ -42,6 +48,7 @@ class Ask:
     duration: timedelta
     reason: str
     ticket: str = ""
+    machine: Machine | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +149,7 @@ def checked(
     duration: timedelta | None,
     reason: str,
     ticket: str,
+    machine: Machine | None = None,
 ) -> Ask:
     """Return the ask if it keeps to the bundle's own limits.
 
@@ -160,6 +168,7 @@ def checked(
         duration=duration_of(bundle, duration),
         reason=reason_of(reason, least=max(bundle.reason_min, 1)),
         ticket=ticket_for(bundle, ticket),
+        machine=machine,
     )
 
 
@@ -207,6 +216,7 @@ def asked_anew(asked: Requested, bundle: Bundle, *, duration: timedelta) -> Ask:
         duration=duration,
         reason=asked.reason,
         ticket=asked.ticket,
+        machine=asked.machine,
     )
 
 
@@ -323,6 +333,7 @@ def scene_of(ask: Ask, policy: Policy, facts: Facts) -> Scene:
         ticket_known=not facts.unknown_ticket,
         auto_left=cap is None or (facts.auto_today is not None and facts.auto_today < cap),
         values=lambda: _values(ask, policy, facts),
+        client=ask.machine.client if ask.machine is not None else "",
     )
 
 

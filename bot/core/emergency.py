@@ -73,8 +73,8 @@ def glass_of(bundle: Bundle) -> Glass:
 def in_emergency(policy: Policy, bundle: Bundle) -> Policy:
     """Return all of `policy` that counts for who breaks the glass of `bundle`.
 
-    Of the bundle, scopes, ticket, resource and delivery do. Its limits across requests neither
-    bar it nor count it: break-glass has a bar of its own, the review.
+    Of the bundle, scopes, ticket, resource and delivery do; the grant starts at once. Its limits
+    across requests neither bar it nor count it: break-glass has a bar of its own, the review.
 
     Raises:
         NotAllowed: The bundle has no glass.
@@ -86,6 +86,8 @@ def in_emergency(policy: Policy, bundle: Bundle) -> Policy:
         default_duration=min(bundle.default_duration, glass.max_duration),
         reason_min=max(bundle.reason_min, glass.reason_min),
         limits=Limits(),
+        claim_within=None,
+        start_within=None,
     )
     rule = Rule(
         id=RULE,

@@ -8,6 +8,7 @@ from typing import Final, TypeAlias, TypedDict
 from bot.core.emergency import Emergency
 from bot.core.identity import Actor, GrantId, RequestId
 from bot.core.known import Known, Members, OptionalStage, Shadow
+from bot.core.machine import Machine
 from bot.core.policy import Group, Stage, groups_in
 from bot.core.scopes import Delivery, Risk, ScopeText
 from bot.core.tickets import SeenTicket
@@ -20,6 +21,7 @@ class TokenSpec:
     Attributes:
         jti: Unique per issuer (RFC 7519, section 4.1.7).
         issued_at, expires_at: Whole seconds, UTC.
+        actor: The client that acts for the subject (RFC 8693, section 4.1); "" where nobody does.
     """
 
     kid: str
@@ -31,6 +33,7 @@ class TokenSpec:
     scopes: tuple[str, ...]
     issued_at: datetime
     expires_at: datetime
+    actor: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +77,12 @@ class Requested(Fact):
         has_glass: Whether the bundle could be had by break-glass, too.
         known: What was decided on besides; None in records from before it was kept.
         members: Who was in the groups that have, or could come to have, a say in the chain.
+        machine: The client that asks, in the name of `by` or for itself; None where a person does.
         optional: What came of the stages that could be skipped.
         shadows: What rules and guardrails in audit mode would have done.
+        claim_within: How long after the approval the requester may start the grant; None where it
+            starts by itself.
+        start_at: When it is to start; None for as soon as it is approved.
     """
 
     bundle: str
@@ -108,6 +115,18 @@ class Requested(Fact):
     members: tuple[Members, ...] = ()
     optional: tuple[OptionalStage, ...] = ()
     shadows: tuple[Shadow, ...] = ()
+    machine: Machine | None = None
+    claim_within: timedelta | None = None
+    start_at: datetime | None = None
+
+    @property
+    def asker(self) -> Actor:
+        """Whose asks this one is counted among: a client's own, whomever it names."""
+        return self.machine.actor if self.machine is not None else self.by
+
+    def decided_for(self, now: datetime) -> datetime:
+        """Return the moment that policy decides about, if it decides at `now`."""
+        return now if self.start_at is None else max(now, self.start_at)
 
     @property
     def voices(self) -> tuple[Group, ...]:
@@ -199,6 +218,11 @@ class GlassBroken(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Disowned(Fact):
+    """The person in whose name a client asked says that it does not act for them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Denied(Fact):
     """An approver, or policy, said no; one no is enough."""
 
@@ -217,9 +241,16 @@ class Lapsed(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Granted(Fact):
-    """Access is owed; the grant exists."""
+    """Access is owed; the grant exists.
+
+    Attributes:
+        starts_at: When it starts by itself, where that is not at once.
+        claim_by: Until when the requester may start it, where it does not start by itself.
+    """
 
     grant: GrantId
+    starts_at: datetime | None = None
+    claim_by: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,6 +258,11 @@ class Started(Fact):
     """The grant works from now on."""
 
     token: TokenSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unclaimed(Fact):
+    """The requester did not start the grant in time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,7 +299,7 @@ class Ended(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revoked(Fact):
-    """Somebody ended the grant before its time."""
+    """Somebody ended the grant before its time, or before it began."""
 
     reason: str
 
@@ -318,11 +354,13 @@ Event: TypeAlias = (
     | Escalated
     | Approved
     | GlassBroken
+    | Disowned
     | Denied
     | Cancelled
     | Lapsed
     | Granted
     | Started
+    | Unclaimed
     | Delivered
     | Scrubbed
     | Warned
@@ -349,11 +387,13 @@ WIRE: Final[Mapping[type[Event], str]] = {
     Escalated: "request.escalated",
     Approved: "request.approved",
     GlassBroken: "request.glass_broken",
+    Disowned: "request.disowned",
     Denied: "request.denied",
     Cancelled: "request.cancelled",
     Lapsed: "request.lapsed",
     Granted: "grant.granted",
     Started: "grant.started",
+    Unclaimed: "grant.unclaimed",
     Delivered: "grant.delivered",
     Scrubbed: "grant.scrubbed",
     Warned: "grant.warned",

@@ -8,7 +8,7 @@ from typing import Any, Final
 from bot.core import events as e
 from bot.core.durations import spell
 from bot.core.errors import WrongState
-from bot.core.identity import Actor, GrantId, RequestId, grant_id
+from bot.core.identity import Actor, GrantId, Kind, RequestId, grant_id
 from bot.core.scopes import Prolonging
 from bot.core.states import (
     SCRUB_AFTER,
@@ -46,7 +46,9 @@ class Grant:
     """Access for a time.
 
     Attributes:
-        tokens: Oldest first; an extension adds one. Empty only while READY.
+        starts_at: When it starts by itself, where that was not at once.
+        claim_by: Until when the requester may start it, where it does not start by itself.
+        tokens: Oldest first; an extension adds one. Empty while READY, and of what never started.
         delivered_at: When the newest token reached the requester; None before.
         hidden: The newest token is no longer readable in its message.
         extensions: The requests that prolonged it.
@@ -55,6 +57,8 @@ class Grant:
 
     id: GrantId
     state: GrantState = GrantState.READY
+    starts_at: datetime | None = None
+    claim_by: datetime | None = None
     tokens: tuple[e.TokenSpec, ...] = ()
     delivered_at: datetime | None = None
     hidden: bool = False
@@ -65,6 +69,16 @@ class Grant:
     def works(self) -> bool:
         """Whether its tokens may be used."""
         return self.state in WORKING
+
+    @property
+    def waits(self) -> bool:
+        """Whether it has yet to start."""
+        return self.state is GrantState.READY
+
+    @property
+    def never_started(self) -> bool:
+        """Whether it was over before it began."""
+        return not self.tokens and not self.waits
 
     @property
     def token(self) -> e.TokenSpec:
@@ -89,28 +103,42 @@ def token_spec(
 
     NumericDate is whole seconds here, so a token may die a part of a second early, never late.
     """
+    machine, is_person = asked.machine, asked.by.kind is Kind.PERSON
     return e.TokenSpec(
         kid=signing.kid,
         issuer=signing.issuer,
         jti=f"{grant_id(asked.request)}.{number}",
         audience=asked.resource,
-        subject=str(asked.by),
-        client=SLACK_CLIENT,
+        subject=str(asked.by) if is_person else asked.by.id,
+        client=machine.client if machine is not None else SLACK_CLIENT,
         scopes=tuple(text.scope for text in asked.scopes),
         issued_at=now.replace(microsecond=0),
         expires_at=ends_at.replace(microsecond=0),
+        actor=machine.client if machine is not None and is_person else "",
     )
 
 
-def started(
+def granted(
     asked: e.Requested, *, now: datetime, by: Actor, signing: Signing
 ) -> tuple[e.Event, ...]:
-    """Return the facts of a grant that starts at `now`."""
-    token = token_spec(asked, number=1, now=now, ends_at=now + asked.duration, signing=signing)
-    return (
-        e.Granted(request=asked.request, at=now, by=by, grant=grant_id(asked.request)),
-        e.Started(request=asked.request, at=now, by=by, token=token),
+    """Return the facts of a grant: it starts at `now`, or waits for its time or its holder."""
+    made = e.Granted(
+        request=asked.request,
+        at=now,
+        by=by,
+        grant=grant_id(asked.request),
+        starts_at=asked.start_at if asked.start_at is not None and now < asked.start_at else None,
+        claim_by=now + asked.claim_within if asked.claim_within is not None else None,
     )
+    if made.starts_at is not None or made.claim_by is not None:
+        return (made,)
+    return (made, started(asked, now=now, by=by, signing=signing))
+
+
+def started(asked: e.Requested, *, now: datetime, by: Actor, signing: Signing) -> e.Started:
+    """Return the fact that the grant starts at `now`."""
+    token = token_spec(asked, number=1, now=now, ends_at=now + asked.duration, signing=signing)
+    return e.Started(request=asked.request, at=now, by=by, token=token)
 
 
 def prolonged(grant: Grant, extension: e.Requested, *, now: datetime) -> datetime:
@@ -143,7 +171,7 @@ def evolve_grant(grant: Grant | None, event: e.Event) -> Grant:
     if isinstance(event, e.Granted):
         if grant is not None:
             raise WrongState("this request has been granted already")
-        return Grant(id=event.grant)
+        return Grant(id=event.grant, starts_at=event.starts_at, claim_by=event.claim_by)
     if grant is None:
         raise WrongState("nothing has been granted yet")
     moved = replace(grant, state=grant_after(grant.state, type(event)))
@@ -162,7 +190,7 @@ def evolve_grant(grant: Grant | None, event: e.Event) -> Grant:
             return replace(moved, delivered_at=grant.delivered_at or at)
         case e.Scrubbed():
             return replace(moved, hidden=True)
-        case e.Ended(at=at, by=by):
+        case e.Ended(at=at, by=by) | e.Unclaimed(at=at, by=by):
             return replace(moved, close=Close(at=at, by=by))
         case e.Revoked(at=at, by=by, reason=reason):
             return replace(moved, close=Close(at=at, by=by, reason=reason))
@@ -172,6 +200,9 @@ def evolve_grant(grant: Grant | None, event: e.Event) -> Grant:
 
 def grant_timers(grant: Grant) -> dict[Timer, datetime]:
     """Return when the clock must act on `grant` next, by timer."""
+    if grant.waits:
+        begins = {Timer.START: grant.starts_at, Timer.CLAIM: grant.claim_by}
+        return {timer: at for timer, at in begins.items() if at is not None}
     if not grant.works:
         return {}
     token = grant.token
@@ -187,12 +218,15 @@ def grant_timers(grant: Grant) -> dict[Timer, datetime]:
 def claims(token: e.TokenSpec) -> Mapping[str, Any]:
     """Return the claims of an access token.
 
-    Source: RFC 9068, section 2.2; `scope` as in RFC 8693, section 4.2; times are NumericDate.
+    Source: RFC 9068, section 2.2; `act` and `scope` as in RFC 8693, sections 4.1 and 4.2; times
+    are NumericDate.
     """
+    acts = {"act": {"sub": token.actor}} if token.actor else {}
     return {
         "iss": token.issuer,
         "aud": token.audience,
         "sub": token.subject,
+        **acts,
         "client_id": token.client,
         "iat": int(token.issued_at.timestamp()),
         "exp": int(token.expires_at.timestamp()),

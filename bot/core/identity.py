@@ -74,6 +74,11 @@ def grant_id(request: RequestId) -> GrantId:
     return GrantId("G-" + request.removeprefix("R-"))
 
 
+def request_of_token(jti: str) -> RequestId:
+    """Return the request whose grant the token `jti` is of; see `grant.token_spec`."""
+    return request_of(jti.rpartition(".")[0])
+
+
 def request_of(typed: str) -> RequestId:
     """Return the request that a person means who typed a request's or a grant's id."""
     bare = typed.strip().upper().removeprefix("R-").removeprefix("G-")

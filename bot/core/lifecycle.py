@@ -8,22 +8,29 @@ from functools import reduce
 from typing import Final
 
 from bot.core import events as e
+from bot.core.disowning import disowning, is_disowned, still_disownable
 from bot.core.durations import spell
 from bot.core.errors import NotAllowed, TooLate, WrongState
-from bot.core.grant import Grant, prolonged, token_spec
+from bot.core.grant import Grant, prolonged, started, token_spec
 from bot.core.identity import BOT, Actor
 from bot.core.moves import (
+    BeginningMove,
+    Claim,
     Deliver,
+    Disown,
     End,
     EndWithTicket,
     Extend,
+    Forfeit,
     GrantMove,
+    Lapse,
     Move,
     PendingMove,
     Reveal,
     ReviewMove,
     Revoke,
     Scrub,
+    Start,
     Warn,
 )
 from bot.core.pending import closed_by, granting, is_settled, settling, still_open
@@ -72,12 +79,16 @@ def decide(request: Request, move: Move, *, by: Actor, case: Circumstances) -> t
         if is_settled(request, move, by):
             return ()
         still_open(request, move, case.now)
+    elif isinstance(move, Disown):
+        if is_disowned(request, by):
+            return ()
+        still_disownable(request, case.now)
     elif isinstance(move, ReviewMove):
         if is_reviewed(request.review, move, by):
             return ()
         still_reviewable(request, move, case.now)
     else:
-        if _is_done(request.grant, move, by):
+        if _is_done(request, move, by):
             return ()
         _still_possible(request, move, case.now)
     forbidden = why_not(request, move, by=by, case=case)
@@ -91,17 +102,24 @@ def decide(request: Request, move: Move, *, by: Actor, case: Circumstances) -> t
 def _facts(request: Request, move: Move, *, by: Actor, case: Circumstances) -> tuple[e.Event, ...]:
     if isinstance(move, PendingMove):
         return settling(request, move, by=by, case=case)
+    if isinstance(move, Disown):
+        return disowning(request, by=by, now=case.now)
     if isinstance(move, ReviewMove):
         return reviewing(request, move, by=by, case=case)
     return (_fact(request, move, by=by, case=case),)
 
 
-def _is_done(grant: Grant | None, move: GrantMove, by: Actor) -> bool:
+def _is_done(request: Request, move: GrantMove, by: Actor) -> bool:
     """Return whether this actor's same move is in the history; see `is_settled`."""
+    grant = request.grant
     if grant is None:
         return False
     match move:
-        case End():
+        case Start():
+            return bool(grant.tokens)
+        case Claim():
+            return bool(grant.tokens) and by == request.requester
+        case End() | Forfeit():
             return grant.state is GrantState.EXPIRED
         case Revoke() | EndWithTicket():
             return grant.state is GrantState.REVOKED and closed_by(grant.close, by)
@@ -109,9 +127,10 @@ def _is_done(grant: Grant | None, move: GrantMove, by: Actor) -> bool:
             return grant.state is GrantState.EXPIRING
         case Deliver(jti):
             # Nothing is left to deliver either when a newer token took its place.
-            return grant.token.jti != jti or grant.delivered_at is not None
+            newest = bool(grant.tokens) and grant.token.jti == jti
+            return bool(grant.tokens) and (not newest or grant.delivered_at is not None)
         case Scrub(jti):
-            return grant.hidden or grant.token.jti != jti
+            return bool(grant.tokens) and (grant.hidden or grant.token.jti != jti)
         case Extend(extension=extension):
             return extension.request in grant.extensions
         case Reveal():
@@ -125,6 +144,13 @@ def _still_possible(request: Request, move: GrantMove, now: datetime) -> None:
         WrongState, TooLate: See `decide`.
     """
     grant = _grant_of(request)
+    if isinstance(move, BeginningMove):
+        _can_begin(grant, move, now)
+        return
+    if grant.waits:
+        if isinstance(move, Revoke):
+            return
+        raise WrongState("this grant has not started yet")
     if not grant.works:
         raise WrongState(f"this grant is {grant.state} already")
     if isinstance(move, End) and now < grant.ends_at:
@@ -133,9 +159,36 @@ def _still_possible(request: Request, move: GrantMove, now: datetime) -> None:
         raise TooLate("this grant has reached its end")
 
 
+def _can_begin(grant: Grant, move: BeginningMove, now: datetime) -> None:
+    """Refuse to begin, or to give up, what the state forbids whoever asks.
+
+    Raises:
+        WrongState, TooLate: See `decide`.
+    """
+    if not grant.waits:
+        raise WrongState(f"this grant is {grant.state} already")
+    due = grant.starts_at if isinstance(move, Start) else grant.claim_by
+    if due is None:
+        raise WrongState("this grant does not start so")
+    if isinstance(move, Claim):
+        if now >= due:
+            raise TooLate("the time to start this is over")
+    elif now < due:
+        raise WrongState("the time for this has not come")
+
+
+def lapsing(request: Request) -> Lapse | Forfeit:
+    """Return the move that ends what nobody has decided, or started, in time."""
+    return Forfeit() if request.waiting_grant is not None else Lapse()
+
+
 def _fact(request: Request, move: GrantMove, *, by: Actor, case: Circumstances) -> e.Event:
     common: e.Common = {"request": request.id, "at": case.now, "by": by}
     match move:
+        case Start() | Claim():
+            return started(request.asked, now=case.now, by=by, signing=case.signing)
+        case Forfeit():
+            return e.Unclaimed(**common)
         case Deliver(jti):
             return e.Delivered(**common, jti=jti)
         case Scrub(jti):

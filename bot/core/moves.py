@@ -73,6 +73,21 @@ class Escalate:
 
 
 @dataclass(frozen=True, slots=True)
+class Start:
+    """Begin a grant whose time has come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Begin one's own grant now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forfeit:
+    """Nobody has begun the grant in time."""
+
+
+@dataclass(frozen=True, slots=True)
 class Deliver:
     """The token with this jti has reached the requester."""
 
@@ -123,6 +138,11 @@ class EndWithTicket:
 
 
 @dataclass(frozen=True, slots=True)
+class Disown:
+    """Say that the client that asks in one's name does not act for one."""
+
+
+@dataclass(frozen=True, slots=True)
 class SignOff:
     """Find that the glass was broken for good reason."""
 
@@ -152,7 +172,10 @@ PendingMove: TypeAlias = (
     Approve | Narrow | Question | Answer | Deny | Cancel | Lapse | Remind | Escalate
 )
 # On a grant.
-GrantMove: TypeAlias = Deliver | Scrub | Reveal | Warn | Extend | End | Revoke | EndWithTicket
+BeginningMove: TypeAlias = Start | Claim | Forfeit
+GrantMove: TypeAlias = (
+    BeginningMove | Deliver | Scrub | Reveal | Warn | Extend | End | Revoke | EndWithTicket
+)
 # On the review of a break-glass grant.
 ReviewMove: TypeAlias = SignOff | RaiseConcern | RemindReview | MarkOverdue
-Move: TypeAlias = PendingMove | GrantMove | ReviewMove
+Move: TypeAlias = PendingMove | GrantMove | ReviewMove | Disown

@@ -27,6 +27,7 @@ def requested(
     seen: SeenTicket | None = None,
     known: Known | None = None,
     members: Mapping[str, frozenset[str] | None] | None = None,
+    start_at: datetime | None = None,
 ) -> e.Requested:
     """Return the ask as it is kept, with the decision.
 
@@ -35,6 +36,7 @@ def requested(
         seen: What the tracker said of the ticket.
         known: What was decided on besides.
         members: Slack user ids of the groups with a say; None for a group that cannot be read.
+        start_at: When it is to start; None for as soon as it is approved.
     """
     bundle = ask.bundle
     chain = decision.chain if isinstance(decision, NeedApproval) else None
@@ -70,6 +72,9 @@ def requested(
         has_glass=bundle.glass is not None,
         known=known,
         members=tuple(_kept(name, users) for name, users in sorted((members or {}).items())),
+        machine=ask.machine,
+        claim_within=bundle.claim_within if prolongs is None else None,
+        start_at=start_at,
         optional=decision.optional if isinstance(decision, NeedApproval) else (),
         shadows=decision.shadows,
     )

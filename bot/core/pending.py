@@ -6,7 +6,7 @@ from typing import Final
 from bot.core import events as e
 from bot.core.durations import spell
 from bot.core.errors import Invalid, TooLate, WrongState
-from bot.core.grant import Close, started
+from bot.core.grant import Close, granted
 from bot.core.identity import Actor
 from bot.core.moves import (
     Answer,
@@ -180,4 +180,4 @@ def granting(asked: e.Requested, *, by: Actor, case: Circumstances) -> tuple[e.E
     """Return the facts that follow an approval; an extension grants nothing of its own."""
     if asked.extends is not None:
         return ()
-    return started(asked, now=case.now, by=by, signing=case.signing)
+    return granted(asked, now=case.now, by=by, signing=case.signing)

@@ -11,12 +11,15 @@ from bot.core.moves import (
     Answer,
     Approve,
     Cancel,
+    Claim,
     Deliver,
     Deny,
+    Disown,
     End,
     EndWithTicket,
     Escalate,
     Extend,
+    Forfeit,
     Lapse,
     MarkOverdue,
     Move,
@@ -29,6 +32,7 @@ from bot.core.moves import (
     Revoke,
     Scrub,
     SignOff,
+    Start,
     Warn,
 )
 from bot.core.places import open_places
@@ -66,6 +70,29 @@ def _is_the_bot(_: Request, by: Actor, __: Circumstances) -> bool:
     return by == BOT
 
 
+def _keeps_the_token(request: Request, by: Actor, _: Circumstances) -> bool:
+    return request.asked.asker == by
+
+
+def _is_named(request: Request, by: Actor, _: Circumstances) -> bool:
+    return by == request.requester != request.asked.asker
+
+
+def _can_answer(request: Request, _: Actor, __: Circumstances) -> bool:
+    return request.requester.kind is Kind.PERSON
+
+
+def _does_not_own_the_client(request: Request, by: Actor, case: Circumstances) -> bool:
+    return not _owns_the_client(request, by, case)
+
+
+def _owns_the_client(request: Request, by: Actor, case: Circumstances) -> bool:
+    machine = request.asked.machine
+    if machine is None:
+        return False
+    return by.id == machine.owner_user or machine.owner_group in case.groups
+
+
 def _is_requester_or_bot(request: Request, by: Actor, _: Circumstances) -> bool:
     return by in (BOT, request.requester)
 
@@ -84,8 +111,10 @@ def _may_end(request: Request, by: Actor, case: Circumstances) -> bool:
     asked = request.asked
     named = {group.name for group in asked.voices}
     if by.kind is Kind.MACHINE:
-        return asked.resource in case.resources
-    return by in (BOT, request.requester) or bool(case.groups & {*named, asked.owner})
+        return asked.resource in case.resources or by == asked.asker
+    if by in (BOT, request.requester) or _owns_the_client(request, by, case):
+        return True
+    return bool(case.groups & {*named, asked.owner})
 
 
 def _reviews(request: Request, _: Actor, case: Circumstances) -> bool:
@@ -109,6 +138,7 @@ _ONCE: Final = (
 )
 _APPROVING: Final = (
     (_is_somebody_else, "you cannot approve your own request"),
+    (_does_not_own_the_client, "you answer for the client that asks; somebody else must decide"),
     _ONLY_APPROVER,
     (_fills_a_place, "there are enough approvals from your groups; others must approve now"),
 )
@@ -122,21 +152,32 @@ _REVIEWING: Final = (
 MAY: Final[Mapping[type[Move], tuple[tuple[Guard, str], ...]]] = {
     Approve: _APPROVING,
     Narrow: (_ONCE, *_APPROVING),
-    Question: ((_is_somebody_else, "this is your own request"), _ONLY_APPROVER),
+    Question: (
+        (_is_somebody_else, "this is your own request"),
+        (_can_answer, "a client cannot answer; ask whoever answers for it"),
+        _ONLY_APPROVER,
+    ),
     Answer: (_ONLY_REQUESTER,),
     Deny: ((_is_somebody_else, "cancel your own request instead"), _ONLY_APPROVER),
     Cancel: (_ONLY_REQUESTER,),
     Lapse: (_ONLY_BOT,),
     Remind: (_ONLY_BOT,),
     Escalate: (_ONLY_BOT,),
+    Start: (_ONLY_BOT,),
+    Claim: (_ONLY_REQUESTER,),
+    Forfeit: (_ONLY_BOT,),
     Deliver: (_ONLY_BOT,),
     Scrub: ((_is_requester_or_bot, _ONLY_REQUESTER[1]),),
-    Reveal: (_ONLY_REQUESTER,),
+    Reveal: (
+        _ONLY_REQUESTER,
+        (_keeps_the_token, "the client has fetched this token; nobody can look at it here"),
+    ),
     Warn: (_ONLY_BOT,),
     Extend: (_ONLY_BOT,),
     End: (_ONLY_BOT,),
     EndWithTicket: (_ONLY_BOT,),
     Revoke: ((_may_end, "only the requester, an approver or the bundle's owner can end this"),),
+    Disown: ((_is_named, "no client asks in your name here"),),
     SignOff: _REVIEWING,
     RaiseConcern: _REVIEWING,
     RemindReview: (_ONLY_BOT,),

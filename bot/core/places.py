@@ -8,7 +8,6 @@ paths (H. W. Kuhn, The Hungarian method for the assignment problem, 1955).
 from collections.abc import Collection, Mapping, Sequence
 from typing import TypeAlias
 
-from bot.core.identity import Actor
 from bot.core.policy import Chain, Stage
 
 # Names of the groups of which anybody may fill the place.
@@ -83,19 +82,18 @@ def open_places(places: Sequence[Place], votes: Sequence[Collection[str]]) -> tu
 
 
 def why_incompletable(
-    chain: Chain, members: Mapping[str, frozenset[str] | None], requester: Actor
+    chain: Chain, members: Mapping[str, frozenset[str] | None], out: frozenset[str]
 ) -> str | None:
-    """Return why nobody could complete `chain` for `requester`, all escalations applied.
+    """Return why nobody could complete `chain`, all escalations applied.
 
     Args:
         members: Slack user ids by group; None where they could not be read: unknown is not empty.
+        out: Ids of those who may not approve: whoever asks, and who answers for a client.
     """
     takers: list[frozenset[str]] = []
     for stage in chain.stages:
         places = places_of(stage, escalated=len(stage.escalate))
-        known = [
-            found for place in places if (found := _takers(place, members, requester)) is not None
-        ]
+        known = [found for place in places if (found := _takers(place, members, out)) is not None]
         empty = unfilled(known)
         if empty:
             return (
@@ -117,10 +115,10 @@ def _counted(approvals: int) -> str:
 
 
 def _takers(
-    place: Place, members: Mapping[str, frozenset[str] | None], requester: Actor
+    place: Place, members: Mapping[str, frozenset[str] | None], out: frozenset[str]
 ) -> frozenset[str] | None:
     """Return who could fill `place`; None when that is not known, and so may be anybody."""
     groups = [members.get(name) for name in place]
     if None in groups:
         return None
-    return frozenset(who for users in groups for who in users or ()) - {requester.id}
+    return frozenset(who for users in groups for who in users or ()) - out

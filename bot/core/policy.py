@@ -236,6 +236,7 @@ class Rule:
 
     Attributes:
         requesters: Group names of which the requester must be in one; empty means everybody.
+        clients: OAuth clients of which one must ask; empty means that a person must.
         max_duration: A condition: a longer request falls through to the next rule.
         during: A condition too: only while this window is open.
         when: All of these must hold as well.
@@ -247,6 +248,7 @@ class Rule:
     bundles: Selector
     verdict: Verdict
     requesters: tuple[str, ...] = ()
+    clients: tuple[str, ...] = ()
     max_duration: timedelta | None = None
     during: Window | None = None
     when: tuple[Condition, ...] = ()
@@ -261,12 +263,14 @@ class Guardrail:
 
     Attributes:
         requesters, during, when: As those of a rule.
+        clients: OAuth clients that it is about; empty means everybody, people and clients.
         even_break_glass: Whether it holds in an emergency, too.
     """
 
     id: str
     bundles: Selector
     requesters: tuple[str, ...] = ()
+    clients: tuple[str, ...] = ()
     during: Window | None = None
     when: tuple[Condition, ...] = ()
     deny: bool = False
@@ -306,6 +310,11 @@ class Policy:
     guardrails_of: Mapping[str, tuple[Guardrail, ...]]
     windows: Mapping[str, Window] = field(default_factory=dict)
     audited_of: Mapping[str, tuple[Audited, ...]] = field(default_factory=dict)
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """Every scope that a bundle has."""
+        return frozenset(scope for each in self.bundles.values() for scope in each.scope_names)
 
     def groups_read_for(self, bundle: str) -> tuple[Group, ...]:
         """Return the groups that decide who may ask for `bundle`, each once.

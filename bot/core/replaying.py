@@ -162,7 +162,7 @@ def _verdict(asked: e.Requested, policy: Policy) -> Verdict:
     if not isinstance(decision, NeedApproval):
         return verdict_of(decision)
     members = {group.name: _members(group, asked) for group in groups_in(decision.chain.stages)}
-    why = why_incompletable(decision.chain, members, asked.by)
+    why = why_incompletable(decision.chain, members, _out(asked))
     if why is not None:
         denied = f"its chain cannot be completed: {why}"
         return Verdict(rule=decision.rule, denied=denied, shadows=decision.shadows)
@@ -180,6 +180,12 @@ def verdict_of(decision: Decision) -> Verdict:
     return replace(found, shadows=decision.shadows)
 
 
+def _out(asked: e.Requested) -> frozenset[str]:
+    """Return who could not approve it, so far as that was recorded."""
+    machine = asked.machine
+    return frozenset({asked.by.id, machine.owner_user if machine is not None else asked.by.id})
+
+
 def _facts(asked: e.Requested, bundle: Bundle, policy: Policy) -> Facts:
     known, reads = asked.known, policy.facts_read_for(bundle.name)
     if known is None:
@@ -194,7 +200,7 @@ def _facts(asked: e.Requested, bundle: Bundle, policy: Policy) -> Facts:
             raise _Unknown(f"what {name} counts was not looked up then")
     audited, unseen = _groups_audited(asked.by.id, known, policy.groups_audited_for(bundle.name))
     return Facts(
-        now=asked.at,
+        now=asked.decided_for(asked.at),
         groups=_groups(asked.by.id, known, policy.groups_read_for(bundle.name)) | audited,
         unseen=unseen,
         active_grants=known.active_grants,

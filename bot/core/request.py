@@ -113,10 +113,23 @@ class Request:
         return self.grant if self.grant is not None and self.grant.works else None
 
     @property
+    def waiting_grant(self) -> Grant | None:
+        """The grant, if it has yet to start."""
+        return self.grant if self.grant is not None and self.grant.waits else None
+
+    @property
+    def open_until(self) -> datetime | None:
+        """Until when people may decide, or the requester may start the grant; None for neither."""
+        if self.state is RequestState.PENDING:
+            return self.asked.deadline
+        return self.waiting_grant.claim_by if self.waiting_grant is not None else None
+
+    @property
     def token_is_readable(self) -> bool:
         """Whether the token stands in the direct message now."""
         grant = self.working_grant
-        return grant is not None and not grant.hidden and self.asked.delivery is Delivery.MESSAGE
+        by_message = self.asked.delivery is Delivery.MESSAGE and self.asked.machine is None
+        return grant is not None and not grant.hidden and by_message
 
     @property
     def is_over(self) -> bool:
@@ -132,8 +145,16 @@ class Request:
 def shown_digest(asked: e.Requested) -> str:
     """Return a short digest of what an approver reads on the card; buttons carry it."""
     scopes = [text.scope for text in asked.scopes]
+    machine = asked.machine
+    besides = [machine.client, machine.address, machine.code] if machine is not None else []
     return fingerprint(
-        asked.request, str(asked.by), asked.bundle, str(asked.duration), asked.digest, *scopes
+        asked.request,
+        str(asked.by),
+        asked.bundle,
+        str(asked.duration),
+        asked.digest,
+        *scopes,
+        *besides,
     )[:16]
 
 
@@ -209,8 +230,10 @@ def timers(request: Request) -> dict[Timer, datetime]:
     if request.state is RequestState.PENDING:
         return {Timer.LAPSE: request.asked.deadline, **_stage_timers(request)}
     due = grant_timers(request.grant) if request.grant is not None else {}
-    if request.asked.delivery is Delivery.REVEAL:
-        due.pop(Timer.SCRUB, None)
+    if request.asked.delivery is Delivery.REVEAL or request.asked.machine is not None:
+        due.pop(Timer.SCRUB, None)  # no message ever shows the token
+    if request.asked.machine is not None:
+        due.pop(Timer.WARN, None)  # whoever could be told has no more time to give it
     grant, seen = request.working_grant, request.asked.seen
     if grant is not None and seen is not None and seen.watched is not None:
         due[Timer.WATCH] = grant.token.issued_at + seen.watched

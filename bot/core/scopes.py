@@ -42,6 +42,13 @@ class ScopeText:
     words: str = ""
 
 
+class Starts(StrEnum):
+    """When the time of a grant begins: as it is approved, or when the person first takes it."""
+
+    APPROVAL = "approval"
+    REVEAL = "reveal"
+
+
 class Tracker(StrEnum):
     """What keeps tickets."""
 
@@ -144,6 +151,9 @@ class Bundle:
         reason_min: Characters that a reason must have.
         channel: "#name" or id of the channel that its cards go to.
         glass: What is broken in an emergency; None where nothing can be.
+        claim_within: How long after the approval the requester may start the grant; None where it
+            starts by itself.
+        start_within: How far ahead a start may be asked for; None where it may not.
     """
 
     name: str
@@ -165,6 +175,8 @@ class Bundle:
     prolonging: Prolonging = field(default_factory=Prolonging)
     delivery: Delivery = Delivery.MESSAGE
     glass: Glass | None = None
+    claim_within: timedelta | None = None
+    start_within: timedelta | None = None
 
     @property
     def scope_names(self) -> tuple[str, ...]:

@@ -46,6 +46,8 @@ class Timer(StrEnum):
     LAPSE = "lapse"
     REMIND = "remind"
     ESCALATE = "escalate"
+    START = "start"
+    CLAIM = "claim"
     WARN = "warn"
     SCRUB = "scrub"
     END = "end"
@@ -78,6 +80,8 @@ REQUEST_NEXT: Final[Mapping[RequestState, Mapping[type[e.Event], RequestState]]]
 GRANT_NEXT: Final[Mapping[GrantState, Mapping[type[e.Event], GrantState]]] = {
     GrantState.READY: {
         e.Started: GrantState.LIVE,
+        e.Unclaimed: GrantState.EXPIRED,
+        e.Revoked: GrantState.REVOKED,
     },
     GrantState.LIVE: {
         e.Delivered: GrantState.LIVE,
@@ -114,11 +118,12 @@ REVIEW_NEXT: Final[Mapping[ReviewState, Mapping[type[e.Event], ReviewState]]] = 
 }
 
 # Facts that change no state and are allowed in every one.
-NOTES: Final[frozenset[type[e.Event]]] = frozenset({e.Refused, e.Revealed})
+NOTES: Final[frozenset[type[e.Event]]] = frozenset({e.Refused, e.Revealed, e.Disowned})
 
 # Which timers a state owns; entering a state without one of them stops it.
 TIMERS: Final[Mapping[RequestState | GrantState | ReviewState, frozenset[Timer]]] = {
     RequestState.PENDING: frozenset({Timer.LAPSE, Timer.REMIND, Timer.ESCALATE}),
+    GrantState.READY: frozenset({Timer.START, Timer.CLAIM}),
     GrantState.LIVE: frozenset({Timer.WARN, Timer.SCRUB, Timer.END, Timer.WATCH}),
     GrantState.EXPIRING: frozenset({Timer.SCRUB, Timer.END, Timer.WATCH}),
     ReviewState.DUE: frozenset({Timer.REVIEW_REMIND, Timer.REVIEW_OVERDUE}),

@@ -42,6 +42,7 @@ class Scene:
             only if a condition is reached.
         auto_left: Whether policy may approve one more of these requests by itself.
         ticket_known: Whether the ticket was checked, where that is needed; else people decide.
+        client: The OAuth client that asks, "" where a person does.
 
     Attributes:
         failures: Whatever was weighed and could not be evaluated, in that order.
@@ -51,6 +52,7 @@ class Scene:
         "_activation",
         "_values",
         "auto_left",
+        "client",
         "duration",
         "failures",
         "groups",
@@ -67,6 +69,7 @@ class Scene:
         auto_left: bool,
         values: Callable[[], Mapping[str, Any]],
         ticket_known: bool = True,
+        client: str = "",
     ) -> None:
         self.now = now
         self.groups = groups
@@ -74,6 +77,7 @@ class Scene:
         self.auto_left = auto_left
         self.ticket_known = ticket_known
         self.failures: list[Failure] = []
+        self.client = client
         self._values = values
         self._activation: Any = None
 
@@ -86,6 +90,9 @@ class Scene:
 
 def weigh(one: Rule | Guardrail, scene: Scene) -> Finding:
     """Return whether `one` is about what is asked."""
+    why_not = _for_others(one, scene.client)
+    if why_not:
+        return Finding(why_not)
     if one.requesters and scene.groups.isdisjoint(one.requesters):
         return Finding(f"it is for {', '.join(one.requesters)}, and you are in none of them")
     if one.during is not None and not one.during.is_open(scene.now):
@@ -107,6 +114,19 @@ def _all_hold(conditions: Iterable[Condition], scene: Scene) -> Finding:
         if value is not True:
             return _not_true(condition, value)
     return _HOLDS
+
+
+def _for_others(one: Rule | Guardrail, client: str) -> str:
+    """Return why `one` is not about what `client` asks, or a person where that is "".
+
+    A rule that names no clients is about people: no machine gets anything by it.
+    """
+    if one.clients and client not in one.clients:
+        named = ", ".join(one.clients)
+        return f"it is for {'clients' if len(one.clients) > 1 else 'the client'} {named} alone"
+    if client and not one.clients and isinstance(one, Rule):
+        return "it is for people, and a client asks"
+    return ""
 
 
 def asked_stages(chain: Chain, scene: Scene) -> tuple[Chain, tuple[OptionalStage, ...]]:

@@ -35,6 +35,19 @@ class InvalidClient(Exception):
         self.challenge = challenge
 
 
+class OAuthError(Exception):
+    """An error of an OAuth endpoint; `str(problem)` says more.
+
+    Attributes:
+        code: As its RFC names it.
+    """
+
+    def __init__(self, code: str, sentence: str, *, status: int = 400) -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.status = status
+
+
 # Status and error code (RFC 6749, section 5.2; 4.1.2.1 for the last). The nearest class decides;
 # an error that is not here is a fault of ours.
 ERRORS: Final[Mapping[type[BaseException], tuple[int, str]]] = {
@@ -66,6 +79,8 @@ def answer_to(problem: Exception) -> web.Response:
     """Return what is answered when `problem` was raised; a fault of ours is logged, not told."""
     known = (ERRORS[kind] for kind in type(problem).__mro__ if kind in ERRORS)
     status, code = next(known, _FAULT)
+    if isinstance(problem, OAuthError):
+        status, code = problem.status, problem.code
     sentence = str(problem.text if isinstance(problem, web.HTTPException) else problem)
     if (status, code) == _FAULT:
         log.error("http.failed", exc_info=problem)

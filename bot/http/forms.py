@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Mapping
+from ipaddress import ip_address
 from typing import Final
 from urllib.parse import parse_qsl
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestPayloadError
 
+from bot.core.scopes import is_scope
 from bot.http.answers import InvalidRequest
 
 FORM: Final = "application/x-www-form-urlencoded"
@@ -16,6 +18,9 @@ BODY_AT_MOST: Final = 64 * 1024
 FIELDS_AT_MOST: Final = 32
 # How long a body may take to arrive; a slower one holds the connection for nothing.
 BODY_WITHIN_S: Final = 10.0
+# What one call can need at once, and how long the name of a scope may be; more is a mistake.
+SCOPES_AT_MOST: Final = 20
+SCOPE_AT_MOST: Final = 150
 
 
 async def read_body(request: web.Request) -> bytes:
@@ -62,3 +67,35 @@ async def read_form(request: web.Request) -> Mapping[str, str]:
     if len(form) != len(fields):
         raise InvalidRequest("a parameter is repeated")
     return {name: value for name, value in form.items() if value}
+
+
+def read_scopes(form: Mapping[str, str], name: str) -> tuple[str, ...]:
+    """Return the scopes in the parameter `name`, each once; () if it is left out.
+
+    Raises:
+        InvalidRequest: They are not scopes, separated by single spaces (RFC 6749, section 3.3), or
+            there are too many of them.
+    """
+    scopes = tuple(dict.fromkeys(form[name].split(" "))) if name in form else ()
+    if len(scopes) > SCOPES_AT_MOST:
+        raise InvalidRequest(f"{name} names more than {SCOPES_AT_MOST} scopes")
+    if not all(is_scope(scope) and len(scope) <= SCOPE_AT_MOST for scope in scopes):
+        raise InvalidRequest(
+            f"{name} must be scopes of at most {SCOPE_AT_MOST} characters, separated by single"
+            " spaces"
+        )
+    return scopes
+
+
+def read_address(form: Mapping[str, str], name: str) -> str:
+    """Return the IP address in the parameter `name` in its usual form; "" if it is left out.
+
+    Raises:
+        InvalidRequest: It is none.
+    """
+    if name not in form:
+        return ""
+    try:
+        return str(ip_address(form[name]))
+    except ValueError:
+        raise InvalidRequest(f"{name} must be an IP address") from None

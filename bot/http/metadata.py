@@ -4,7 +4,7 @@ The same object is served under the name that OpenID Connect Discovery gives it,
 verifiers look only there. Nothing in it comes from the request.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -14,6 +14,7 @@ from bot.core.client import Resource
 from bot.core.jwk import ALGORITHMS
 from bot.http.answers import answer
 from bot.http.clients import METHODS
+from bot.http.machine_forms import DETAILS_TYPE
 
 _CACHED: Final[Mapping[str, str]] = {hdrs.CACHE_CONTROL: "public, max-age=3600"}
 _ASSERTIONS: Final = sorted({name for names in ALGORITHMS.values() for name in names})
@@ -28,11 +29,22 @@ class Metadata:
 
     Args:
         resources: Returns the APIs that are declared, by URI.
+        scopes: Returns every scope that can be asked for.
+        grants: The grant types of the token endpoint.
     """
 
-    def __init__(self, issuer: str, *, resources: Callable[[], Mapping[str, Resource]]) -> None:
+    def __init__(
+        self,
+        issuer: str,
+        *,
+        resources: Callable[[], Mapping[str, Resource]],
+        scopes: Callable[[], frozenset[str]],
+        grants: Sequence[str],
+    ) -> None:
         self._issuer = issuer
         self._resources = resources
+        self._scopes = scopes
+        self._grants = grants
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -48,10 +60,16 @@ class Metadata:
         """Return the members (RFC 8414, section 2)."""
         at = self._issuer
         scopes = {scope for each in self._resources().values() for scope in each.scopes}
-        listed = {"scopes_supported": sorted(scopes), "protected_resources": [*self._resources()]}
+        listed = {
+            "scopes_supported": sorted(scopes | self._scopes()),
+            "protected_resources": [*self._resources()],
+        }
         return {
             "issuer": at,
             "jwks_uri": f"{at}/.well-known/jwks.json",
+            **_endpoint("token", f"{at}/oauth/token"),
+            "grant_types_supported": list(self._grants),
+            "authorization_details_types_supported": [DETAILS_TYPE],
             **_endpoint("introspection", f"{at}/oauth/introspect"),
             **_endpoint("revocation", f"{at}/oauth/revoke"),
             # REQUIRED, though there is no authorization endpoint; issuers without one say this.

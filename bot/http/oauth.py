@@ -10,9 +10,9 @@ from bot.core.errors import Unavailable
 from bot.core.identity import fingerprint
 from bot.http.answers import InvalidRequest, answer
 from bot.http.clients import Clients
-from bot.http.forms import read_form
+from bot.http.forms import read_address, read_form, read_scopes
 from bot.usecases.ports import Metrics
-from bot.usecases.tokens import Tokens, hash_of
+from bot.usecases.tokens import Call, Tokens, hash_of
 
 # Short enough that a new key is seen before it signs, long enough to spare us.
 _KEYS_CACHED: Final[Mapping[str, str]] = {hdrs.CACHE_CONTROL: "public, max-age=300"}
@@ -39,10 +39,17 @@ class OAuth:
         return answer(self._jwks(), headers=_KEYS_CACHED)
 
     async def introspect(self, request: web.Request) -> web.Response:
-        """Answer whether a token may be used (RFC 7662, section 2)."""
-        client, token = await self._asked(request)
+        """Answer whether a token may be used (RFC 7662, section 2).
+
+        The parameters `required_scope` and `address` are ours (RFC 7662, section 2.1, allows
+        for more): what the call needs that the token came with, and from where it came.
+        """
+        client, token, form = await self._asked(request)
+        call = Call(
+            scopes=read_scopes(form, "required_scope"), address=read_address(form, "address")
+        )
         try:
-            found = await self._tokens.introspect(token, caller=client)
+            found = await self._tokens.introspect(token, caller=client, call=call)
         except Unavailable:
             self._metrics.count("jit_introspections_total", outcome="unavailable")
             raise
@@ -52,15 +59,15 @@ class OAuth:
 
     async def revoke(self, request: web.Request) -> web.Response:
         """End the grant of a token; the answer is the same for any token (RFC 7009, section 2)."""
-        client, token = await self._asked(request)
+        client, token, _ = await self._asked(request)
         # The same revocation sent twice is one delivery.
         delivery = fingerprint("revoke", hash_of(token), client.id)
         await self._tokens.revoke(token, caller=client, delivery=delivery)
         return web.Response()
 
-    async def _asked(self, request: web.Request) -> tuple[Client, str]:
+    async def _asked(self, request: web.Request) -> tuple[Client, str, Mapping[str, str]]:
         form = await read_form(request)
         client = await self._clients.caller(request, form)
         if "token" not in form:
             raise InvalidRequest("the parameter token is missing")
-        return client, form["token"]
+        return client, form["token"], form

@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final, TypeAlias
 
 import structlog
@@ -16,13 +17,20 @@ from aiohttp.log import server_logger
 from aiohttp.typedefs import Handler, Middleware
 
 from bot.core.client import Resource
+from bot.core.enforcement import Homes
 from bot.http.answers import answer_to
 from bot.http.clients import Clients
 from bot.http.forms import read_body
+from bot.http.gateway import ForwardAuth
 from bot.http.health import Health, Report
 from bot.http.metadata import Metadata
 from bot.http.oauth import OAuth
+from bot.http.peers import Peers
+from bot.http.resources import WELL_KNOWN, ProtectedResources
 from bot.http.revocations import RevocationFeed
+from bot.http.token import TokenEndpoint
+from bot.usecases.enforcement import Enforcement
+from bot.usecases.machines import Machines
 from bot.usecases.ports import Metrics
 from bot.usecases.revocations import Revocations
 from bot.usecases.tokens import Tokens
@@ -39,6 +47,9 @@ SLACK_BODY_AT_MOST: Final = 1024 * 1024
 KEEP_ALIVE_S: Final = 75.0
 # How long what was accepted may take to end when the server stops; Slack waits 3 s.
 SHUTDOWN_S: Final = 10.0
+# The longest request line and header. Gateways pass on what callers send, and make a fault of
+# their own of what we answer before we know what is asked; so that is for the longest ones only.
+HEAD_AT_MOST: Final = 64 * 1024
 
 _SAFE: Final = {
     hdrs.SERVER: "jit",
@@ -57,22 +68,33 @@ class HttpParts:
     """What the server is made of.
 
     Attributes:
+        machines: What OAuth clients can ask for.
         revocations: Told to APIs that verify by themselves; followed while the server runs.
         clients: Finds out which OAuth client calls.
         jwks: Returns the public keys (RFC 7517, section 5).
         issuer: The tokens' `iss`.
         resources: Returns the APIs that are declared, by URI.
+        scopes: Returns every scope that can be asked for.
+        homes: Returns which API has which scopes.
+        peers: Knows which peers are gateways of ours.
+        cached_for: How long a gateway may keep that a call may pass.
         slack: Answers Slack's payloads; None when they come over Socket Mode only.
         ready: Returns what is wrong.
         render_metrics: Measures what must be measured first; returns page and content type.
     """
 
     tokens: Tokens
+    machines: Machines
     revocations: Revocations
     clients: Clients
     jwks: Callable[[], Mapping[str, Any]]
     issuer: str
     resources: Callable[[], Mapping[str, Resource]]
+    scopes: Callable[[], frozenset[str]]
+    homes: Callable[[], Homes]
+    enforcement: Enforcement
+    peers: Peers
+    cached_for: timedelta
     slack: SlackHandler | None
     ready: Callable[[], Awaitable[Report]]
     render_metrics: Callable[[], Awaitable[tuple[bytes, str]]]
@@ -86,7 +108,19 @@ _REFUSED: Final = 400
 def make_app(parts: HttpParts) -> web.Application:
     """Return the application."""
     oauth = OAuth(parts.tokens, clients=parts.clients, jwks=parts.jwks, metrics=parts.metrics)
-    metadata = Metadata(parts.issuer, resources=parts.resources)
+    token = TokenEndpoint(parts.machines, clients=parts.clients, metrics=parts.metrics)
+    metadata = Metadata(
+        parts.issuer, resources=parts.resources, scopes=parts.scopes, grants=token.grant_types
+    )
+    described = ProtectedResources(parts.issuer, resources=parts.resources)
+    gateways = ForwardAuth(
+        parts.enforcement,
+        homes=parts.homes,
+        metadata=described.url,
+        peers=parts.peers,
+        cached_for=parts.cached_for,
+        metrics=parts.metrics,
+    )
     feed = RevocationFeed(parts.revocations, clients=parts.clients)
     health = Health(ready=parts.ready, render_metrics=parts.render_metrics)
     app = web.Application(middlewares=[_edge(parts.metrics)], client_max_size=SLACK_BODY_AT_MOST)
@@ -94,6 +128,13 @@ def make_app(parts: HttpParts) -> web.Application:
         [
             *(web.get(path, metadata.answer) for path in metadata.paths),
             web.get("/.well-known/jwks.json", oauth.keys),
+            web.post("/oauth/token", token.answer),
+            web.get(WELL_KNOWN, described.answer),
+            web.get(WELL_KNOWN + "/{place:.*}", described.answer),
+            *(
+                web.route("*", path, gateways.answer, expect_handler=_whatever_is_expected)
+                for path in ("/forward-auth", "/forward-auth/{original:(?s:.*)}")
+            ),
             web.post("/oauth/introspect", oauth.introspect),
             web.post("/oauth/revoke", oauth.revoke),
             web.get("/v1/revocations", feed.answer),
@@ -136,6 +177,8 @@ def make_runner(app: web.Application) -> web.AppRunner:
         access_log=None,  # the middleware writes the one line of a request
         logger=_WithoutContent(server_logger),
         keepalive_timeout=KEEP_ALIVE_S,
+        max_line_size=HEAD_AT_MOST,
+        max_field_size=HEAD_AT_MOST,
         shutdown_timeout=SHUTDOWN_S,
     )
 
@@ -160,6 +203,10 @@ def _payloads_to(slack: SlackHandler | None) -> SlackHandler:
         return await slack(request)
 
     return payload
+
+
+async def _whatever_is_expected(_: web.Request) -> None:
+    """Do nothing about the header Expect: it is about a body, which nobody reads here."""
 
 
 def _edge(metrics: Metrics) -> Middleware:

@@ -3,7 +3,8 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from bot.core import policy as core
@@ -17,6 +18,7 @@ from bot.core.scopes import (
     Prolonging,
     Risk,
     ScopeText,
+    Starts,
     TicketRule,
 )
 from bot.core.sources import Manager, Rota
@@ -27,6 +29,9 @@ from bot.policy_files.declared import Declared, Entry
 from bot.policy_files.documents import Model
 from bot.policy_files.kinds import DAYS
 from bot.policy_files.per_bundle import Id, tried_for
+
+# How long an approval waits to be started where the bundle does not say.
+CLAIM_WITHIN: Final = timedelta(hours=1)
 
 
 def policy_of(declared: Declared, *, default_resource: str) -> core.Policy:
@@ -65,6 +70,7 @@ def clients_of(declared: Declared) -> Mapping[str, Client]:
             resources=frozenset(entry.model.resources or ()),
             bundles=tuple(entry.model.bundles or ()),
             owner=entry.model.owner or "",
+            reason=entry.model.reason,
         )
         for entry in declared.clients
     }
@@ -202,7 +208,13 @@ def _bundle(
         prolonging=_prolonging(model.extend),
         delivery=model.delivery or _delivery(model.risk),
         glass=_glass(model.break_glass),
+        claim_within=_claim_within(model),
+        start_within=model.start_within,
     )
+
+
+def _claim_within(model: documents.Bundle) -> timedelta | None:
+    return (model.claim_within or CLAIM_WITHIN) if model.starts is Starts.REVEAL else None
 
 
 def _glass(model: documents.BreakGlass | None) -> Glass | None:
@@ -270,6 +282,7 @@ def _rule(
         bundles=_selector(model.bundles),
         verdict=model.decision,
         requesters=tuple(model.requesters or ()),
+        clients=tuple(model.clients or ()),
         max_duration=model.max_duration,
         during=windows[model.during] if model.during is not None else None,
         when=tuple(compile_condition(text) for text in model.when or ()),
@@ -285,6 +298,7 @@ def _guardrail(entry: Entry[documents.Guardrail], windows: Mapping[str, Window])
         id=model.id,
         bundles=_selector(model.bundles),
         requesters=tuple(model.requesters or ()),
+        clients=tuple(model.clients or ()),
         during=windows[model.during] if model.during is not None else None,
         when=tuple(compile_condition(text) for text in model.when or ()),
         deny=model.deny,

@@ -13,13 +13,23 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from bot.core.policy import Policy
 from bot.policy_files.documents import Model
 from bot.policy_files.explain import problems_of
 from bot.policy_files.folder import Folder, read_folder
-from bot.policy_files.kinds import Channel, Length, Name, Names, Outcome, Scope, UserId, Version
+from bot.policy_files.kinds import (
+    Channel,
+    Length,
+    Name,
+    Names,
+    Outcome,
+    Scope,
+    StartsName,
+    UserId,
+    Version,
+)
 from bot.policy_files.load import WrongFiles
 from bot.policy_files.positions import Source
 from bot.policy_files.problems import Path as At
@@ -42,9 +52,13 @@ Number = Annotated[int, Field(ge=0)]
 
 
 class Given(Model):
-    """Who asks for what, and how things stand."""
+    """Who asks for what, and how things stand.
+
+    A `client` asks in the name of the `user`, or for itself where none is given.
+    """
 
     user: UserId = "U0SOMEBODY"
+    client: Name | None = None
     groups: list[Name] = Field(default_factory=list)
     bundle: Name
     scopes: Annotated[list[Scope], Field(min_length=1)] | None = None
@@ -52,11 +66,25 @@ class Given(Model):
     reason: str = "a reason that is long enough for every bundle"
     ticket: str | None = None
     as_of: AsOf | None = None
+    start_in: Length | None = None
     break_glass: bool = False
     active_grants: Number = 0
     requests_today: Number = 0
     auto_today: Number = 0
     tracker_down: bool = False
+
+    @property
+    def is_service(self) -> bool:
+        """Whether a client asks for itself."""
+        return self.client is not None and "user" not in self.model_fields_set
+
+    @model_validator(mode="after")
+    def _is_somebody(self) -> "Given":
+        if self.is_service and self.groups:
+            raise ValueError("a client alone is in no group; name the `user` whom it asks for")
+        if self.client is not None and self.break_glass:
+            raise ValueError("no client can break the glass; take `client` or `break_glass` out")
+        return self
 
 
 class Expect(Model):
@@ -70,6 +98,7 @@ class Expect(Model):
     at_least: dict[Name, Number] | None = None
     channel: Channel | None = None
     review_by: Names | None = None
+    starts: StartsName | None = None
     because: str | None = None
     skipped: list[Name] | None = None
     audit: list[Name] | None = None

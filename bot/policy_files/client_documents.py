@@ -84,6 +84,7 @@ class Client(Model):
     resources: Annotated[list[Uri], Field(min_length=1)] | None = None
     bundles: Names | None = None
     owner: Annotated[Owner | None, Field(validate_default=True)] = None
+    reason: Words = ""
 
     @field_validator("owner")
     @classmethod

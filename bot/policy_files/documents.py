@@ -20,7 +20,7 @@ from pydantic import (
 
 from bot.core.durations import spell
 from bot.core.policy import Verdict
-from bot.core.scopes import Tracker
+from bot.core.scopes import Starts, Tracker
 from bot.core.texts import LONGEST_REASON
 from bot.core.windows import MINUTES_OF_DAY
 from bot.policy_files.kinds import (
@@ -44,6 +44,7 @@ from bot.policy_files.kinds import (
     RiskName,
     Scopes,
     Start,
+    StartsName,
     Title,
     TrackerName,
     Uri,
@@ -164,11 +165,9 @@ class Bundle(Model):
     LATER = frozenset(
         {
             "announce",
-            "claim_within",
             "delegation",
             "idle_end",
             "provider",
-            "starts",
         }
     )
 
@@ -192,6 +191,23 @@ class Bundle(Model):
     extend: Extend | None = None
     break_glass: BreakGlass | None = None
     delivery: DeliveryName | None = None
+    starts: StartsName = Starts.APPROVAL
+    claim_within: Length | None = None
+    start_within: Length | None = None
+
+    @field_validator("claim_within")
+    @classmethod
+    def _is_claimed(cls, value: Any, info: ValidationInfo) -> Any:
+        if value and info.data.get("starts", Starts.REVEAL) is not Starts.REVEAL:
+            raise ValueError("nobody starts it; write `starts: reveal`, or take it out")
+        return value
+
+    @field_validator("start_within")
+    @classmethod
+    def _starts_by_itself(cls, value: Any, info: ValidationInfo) -> Any:
+        if value and info.data.get("starts") is Starts.REVEAL:
+            raise ValueError("who asks starts it anyway, by `starts: reveal`; take one of them out")
+        return value
 
     @field_validator("scopes")
     @classmethod
@@ -234,6 +250,7 @@ class Rule(Model):
     id: Name
     bundles: Selector
     decision: Decision
+    clients: Names | None = None
     mode: Mode = "enforce"
     requesters: Annotated[Names | None, Field(validate_default=True)] = None
     max_duration: Length | None = None
@@ -245,7 +262,8 @@ class Rule(Model):
     @field_validator("requesters")
     @classmethod
     def _are_named(cls, groups: list[str] | None, info: ValidationInfo) -> list[str] | None:
-        if groups is None and info.data.get("decision", Verdict.DENY) is not Verdict.DENY:
+        named = groups is not None or info.data.get("clients", "wrong") is not None
+        if not named and info.data.get("decision", Verdict.DENY) is not Verdict.DENY:
             raise ValueError("say whose requests: only a rule that denies is for everybody")
         return groups
 
@@ -267,6 +285,7 @@ class Guardrail(Model):
     bundles: Selector
     mode: Mode = "enforce"
     requesters: Names | None = None
+    clients: Names | None = None
     during: Name | None = None
     when: When | None = None
     deny: bool = False

@@ -27,7 +27,7 @@ from pydantic_core.core_schema import (
 from bot.core.conditions import compile_condition
 from bot.core.durations import read_duration, spell
 from bot.core.policy import Verdict
-from bot.core.scopes import Delivery, Risk, Tracker, is_scope
+from bot.core.scopes import Delivery, Risk, Starts, Tracker, is_scope
 from bot.core.sources import Provider
 from bot.core.texts import tidy
 from bot.core.windows import MINUTES_OF_DAY
@@ -301,6 +301,7 @@ Environment = Annotated[str, _OneOf("dev", "staging", "production")]
 Access = Annotated[str, _OneOf("read", "write", "admin")]
 RiskName = Annotated[Risk, _OneOf(*Risk)]
 DeliveryName = Annotated[Delivery, _OneOf(*Delivery)]
+StartsName = Annotated[Starts, _OneOf(*Starts)]
 TrackerName = Annotated[Tracker, _OneOf(*Tracker)]
 IfDown = Annotated[str, _OneOf("deny", "ask")]
 Distinct = Annotated[str, _OneOf("chain")]

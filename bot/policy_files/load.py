@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.core.client import Client, Resource
+from bot.core.enforcement import Homes, homes_of
 from bot.core.errors import Misconfigured
 from bot.core.policy import Policy
 from bot.policy_files.assemble import clients_of, policy_of, resources_of
@@ -40,12 +41,14 @@ class Loaded:
     """What the files of a folder say.
 
     Attributes:
+        homes: Which API has which scopes.
         admin_channel: Where operators are told of reloads, "#name" or id; "" for nowhere.
     """
 
     policy: Policy
     clients: Mapping[str, Client]
     resources: Mapping[str, Resource]
+    homes: Homes
     admin_channel: str = ""
 
 
@@ -84,10 +87,13 @@ def load_folder(folder: Folder, *, default_resource: str) -> Loaded:
     missing = [*_missing(declared, folder.where)]
     if missing:
         raise Misconfigured(*missing)
+    policy = policy_of(declared, default_resource=default_resource)
+    resources = resources_of(declared)
     return Loaded(
-        policy=policy_of(declared, default_resource=default_resource),
+        policy=policy,
         clients=clients_of(declared),
-        resources=resources_of(declared),
+        resources=resources,
+        homes=homes_of(resources.values(), policy.bundles.values()),
         admin_channel=declared.admin_channel,
     )
 

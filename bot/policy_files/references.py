@@ -164,7 +164,7 @@ def _asking_managers(mentions: Iterable["_Mention"], managers: set[str]) -> Iter
 
 def unknown_names(declared: Declared) -> Iterator[Problem]:
     """Yield a problem for every name that nothing has."""
-    sections = ("groups", "windows", "chains", "bundles")
+    sections = ("groups", "windows", "chains", "bundles", "clients")
     known = {section: sorted(declared.names(section)) for section in sections}
     for mention in _mentions(declared):
         if mention.name not in known[mention.section]:
@@ -217,6 +217,7 @@ def _mentions(declared: Declared) -> Iterator[_Mention]:
     for one in tried:
         yield from _listed(one, ("bundles", "name"), "bundles", one.model.bundles.name)
         yield from _listed(one, ("requesters",), "groups", one.model.requesters)
+        yield from _listed(one, ("clients",), "clients", one.model.clients)
         yield from _conditioned(one)
     for rule in declared.rules:
         if rule.model.chain is not None:

@@ -10,8 +10,10 @@ from bot.core.emergency import in_emergency
 from bot.core.errors import BotError, Invalid, NotAllowed
 from bot.core.explaining import Explanation, explained, presumed_groups
 from bot.core.identity import person
+from bot.core.machine import Machine
 from bot.core.policy import Chain, Policy, Verdict
-from bot.core.scopes import Bundle
+from bot.core.scopes import Bundle, Starts
+from bot.core.starting import start_of
 from bot.core.tickets import SeenTicket
 from bot.policy_files.cases import Case
 from bot.policy_files.problems import Problem
@@ -45,6 +47,7 @@ class _Got:
     at_least: Mapping[str, int] = field(default_factory=dict)
     channel: str = ""
     review_by: list[str] | None = None
+    starts: Starts | None = None
     skipped: list[str] = field(default_factory=list)
     audit: list[str] = field(default_factory=list)
     reasons: tuple[str, ...] = ()
@@ -85,17 +88,21 @@ def _explained(case: Case, policy: Policy) -> Explanation:
         policy = in_emergency(policy, policy.bundles[given.bundle])
     bundle = policy.bundles[given.bundle]
     example = bundle.ticket.example if bundle.ticket is not None else ""
+    machine = Machine(client=given.client, owner="") if given.client is not None else None
     ask = checked(
         bundle,
-        by=person(given.user, home=HOME),
+        by=machine.actor if machine and given.is_service else person(given.user, home=HOME),
         scopes=given.scopes,
         duration=given.duration,
         reason=given.reason,
         ticket=example if given.ticket is None else given.ticket,
+        machine=machine,
     )
+    wanted = case.as_of + given.start_in if given.start_in is not None else None
+    start = start_of(bundle, wanted, now=case.as_of)
     facts = Facts(
-        now=case.as_of,
-        groups=presumed_groups(policy, given.user, given.groups),
+        now=start or case.as_of,
+        groups=presumed_groups(policy, ask.by.id, given.groups),
         active_grants=given.active_grants,
         requests_today=given.requests_today,
         auto_today=given.auto_today,
@@ -113,7 +120,9 @@ def _unknown(bundle: Bundle) -> SeenTicket | None:
 
 
 def _got(found: Explanation, case: Case) -> _Got:
-    decision, channel, glass = found.decision, found.ask.bundle.channel, found.ask.bundle.glass
+    bundle = found.ask.bundle
+    decision, channel, glass = found.decision, bundle.channel, bundle.glass
+    starts = Starts.REVEAL if bundle.claim_within is not None else Starts.APPROVAL
     audit = [shadow.id for shadow in decision.shadows]
     if isinstance(decision, Allow):
         broken = glass if case.given.break_glass else None
@@ -122,6 +131,7 @@ def _got(found: Explanation, case: Case) -> _Got:
             review_by=list(broken.review_by) if broken else None,
             rule=decision.rule,
             channel=channel,
+            starts=starts,
             audit=audit,
             reasons=decision.reasons,
         )
@@ -133,6 +143,7 @@ def _got(found: Explanation, case: Case) -> _Got:
             approvals=decision.approvals,
             at_least=_shares(decision.chain),
             channel=channel,
+            starts=starts,
             skipped=[stage.name for stage in decision.optional if not stage.is_asked],
             audit=audit,
             reasons=decision.reasons,

@@ -52,6 +52,8 @@ class Asked:
         self._windows: dict[Window, Term] = {}
         self._read: set[str] = set()
         self.approximated: set[str] = set()
+        self._clients: dict[str, int] = {}
+        self.client = z3.Int("client")
         self.duration = z3.Int("duration")
         self.user = z3.String("user") if self._is_text else z3.Int("user")
         self.reason = z3.String("reason")
@@ -61,6 +63,19 @@ class Asked:
         self.requests_today = z3.Int("requests today")
         self.auto_today = z3.Int("automatic today")
         self.ticket_unknown = z3.Bool("ticket unknown")
+
+    @property
+    def by_person(self) -> Term:
+        """Whether a person asks, and no client."""
+        return self.client == 0
+
+    def is_client(self, name: str) -> Term:
+        """Return whether the client `name` asks."""
+        return self.client == self._clients.setdefault(name, len(self._clients) + 1)
+
+    def client_of(self, number: int) -> str:
+        """Return the client that `client` stands for, "" for a person."""
+        return next((name for name, known in self._clients.items() if known == number), "")
 
     def is_in(self, group: Group) -> Term:
         """Return whether who asks is in `group`; nobody is their own manager."""
@@ -145,7 +160,10 @@ class Asked:
         bounds = [both(count >= 0, count <= COUNT_AT_MOST) for count in counts]
         if not self._is_text:
             bounds.append(both(self.user >= 0, self.user <= self._alike.most))
-        return [self.duration >= 1, *bounds, *self._texts(), *self._at_some_moment()]
+        # A client that nothing names has nothing but what is said of all of them.
+        some_client = both(self.client >= 0, self.client <= len(self._clients))
+        always = [self.duration >= 1, some_client, *bounds]
+        return [*always, *self._texts(), *self._at_some_moment()]
 
     def _texts(self) -> Iterator[Term]:
         """Yield that texts were made fit to be kept: neither too long, nor blank at an end."""

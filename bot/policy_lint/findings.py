@@ -41,6 +41,7 @@ class Example:
     Attributes:
         groups: Of those that are read, whom somebody else keeps.
         active_grants, requests_today, auto_today: As in `decision.Facts`.
+        client: The OAuth client that asks for `user`, "" where they do themselves.
     """
 
     user: str
@@ -54,10 +55,12 @@ class Example:
     requests_today: int = 0
     auto_today: int = 0
     ticket_unknown: bool = False
+    client: str = ""
 
     def __str__(self) -> str:
         groups = ", ".join(self.groups) or "no group"
-        said = [f"{self.user} (in {groups}) asks for {self.bundle} for {spell(self.duration)}"]
+        who = f"client {self.client} for {self.user}" if self.client else self.user
+        said = [f"{who} (in {groups}) asks for {self.bundle} for {spell(self.duration)}"]
         said.append(f"at {self.at:%a %Y-%m-%d %H:%M} UTC, reason {self.reason!r}")
         if self.ticket:
             said.append(f"ticket {self.ticket!r}" + " unknown" * self.ticket_unknown)
@@ -83,6 +86,7 @@ class Example:
             "requests_today": self.requests_today,
             "auto_today": self.auto_today,
             "ticket_unknown": self.ticket_unknown,
+            "client": self.client,
         }
 
 

@@ -51,10 +51,13 @@ KNOWN: Final[Mapping[type, Parts]] = {
     ),
     policy.Audited: _parts(one=_AUDITED, after=_AUDITED),
     policy.Rule: _parts(
-        "id bundles verdict requesters max_duration during when chain", note=_WORDS, where=_WHERE
+        "id bundles verdict requesters clients max_duration during when chain",
+        note=_WORDS,
+        where=_WHERE,
     ),
     policy.Guardrail: _parts(
-        "id bundles requesters during when deny max_duration min_approvals even_break_glass",
+        "id bundles requesters clients during when deny max_duration min_approvals"
+        " even_break_glass",
         note=_WORDS,
         where=_WHERE,
     ),
@@ -76,6 +79,8 @@ KNOWN: Final[Mapping[type, Parts]] = {
         description=_WORDS,
         channel=_WHERE,
         owner=_AFTERWARDS,
+        claim_within=_AFTERWARDS,
+        start_within="any moment is looked at",
         default_duration="what is asked for where nobody says; any duration is looked at",
     ),
     scopes.ScopeText: _parts("", "scope", words=_WORDS),

@@ -214,6 +214,10 @@ class Said:
 
     def _about(self, one: Rule | Guardrail) -> Term:
         parts: list[Term] = []
+        if one.clients:
+            parts.append(either(*map(self.asked.is_client, one.clients)))
+        elif isinstance(one, Rule):
+            parts.append(self.asked.by_person)
         if one.requesters:
             named = [self.policy.groups[name] for name in one.requesters]
             parts.append(either(*map(self.asked.is_in, named)))

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from bot.core.errors import Unavailable
-from bot.core.identity import person
 from bot.core.places import why_incompletable
 from bot.core.policy import Chain, Group, Policy, Rule, Verdict, groups_in
 from bot.core.sources import Source
@@ -16,7 +15,6 @@ from bot.policy_lint.proofs import BundleProofs
 from bot.policy_lint.solving import Undecided
 from bot.policy_lint.terms import Term, lifted, negation
 
-_HOME: Final = "T0"
 # Whoever no group lists; Slack gives nobody such an id.
 ANYBODY_ELSE: Final = "anybody else"
 
@@ -82,7 +80,7 @@ class People:
         for who in (*sorted(self.named(groups)), ANYBODY_ELSE):
             members = {group.name: self.of(group, who) for group in groups}
             for tried, for_good in ((chain, True), (first, False)):
-                why = why_incompletable(tried, members, person(who, home=_HOME))
+                why = why_incompletable(tried, members, frozenset({who}))
                 if why is not None:
                     yield Stuck(who, why, for_good=for_good)
                     break

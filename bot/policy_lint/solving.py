@@ -100,6 +100,7 @@ class Solver:
     def _plainest(self, bundle: Bundle) -> Sequence[Term]:
         asked = self.asked
         wanted = [
+            lifted(asked.by_person),
             z3.Not(asked.ticket_unknown),
             asked.active_grants == 0,
             asked.requests_today == 0,
@@ -152,6 +153,7 @@ def _example(asked: Asked, model: Any, said: Said) -> Example:
         requests_today=count(asked.requests_today),
         auto_today=count(asked.auto_today),
         ticket_unknown=is_so(asked.ticket_unknown),
+        client=asked.client_of(model.eval(asked.client, model_completion=True).as_long()),
     )
 
 

@@ -3,6 +3,7 @@
 from bot.core.decision import Ask, Facts, checked, decide_ask
 from bot.core.errors import Invalid
 from bot.core.identity import person
+from bot.core.machine import Machine
 from bot.core.policy import Policy
 from bot.core.replaying import Verdict, verdict_of
 from bot.core.scopes import Tracker
@@ -10,6 +11,7 @@ from bot.core.tickets import SeenTicket
 from bot.policy_lint.findings import Example
 
 _HOME = "T0"
+_OWNER = "U0OWNER"
 _AWAY = "the tracker does not answer"
 
 
@@ -37,6 +39,7 @@ def ask_of(policy: Policy, example: Example) -> Ask:
         duration=example.duration,
         reason=example.reason,
         ticket=example.ticket,
+        machine=Machine(client=example.client, owner=_OWNER) if example.client else None,
     )
 
 

@@ -1,6 +1,7 @@
 """What stands in the controls of blocks: initial values, and what a person gave.
 
-A raw value is what the page sends: a text, the value of an option, a list of these, or null.
+A raw value is what the page sends: a text, the value of an option, a list of these, a number of
+seconds, or null.
 Source: https://docs.slack.dev/reference/views, "state.values".
 """
 
@@ -28,6 +29,7 @@ class Field:
 
 _TEXT: Final = Field("value", "initial_value")
 _OPTION: Final = Field("selected_option", "initial_option")
+_MOMENT: Final = Field("selected_date_time", "initial_date_time")  # seconds since 1970
 _OPTIONS: Final = Field("selected_options", "initial_options", many=True)
 FIELDS: Final[Mapping[str, Field]] = {
     "plain_text_input": _TEXT,
@@ -41,6 +43,7 @@ FIELDS: Final[Mapping[str, Field]] = {
     "checkboxes": _OPTIONS,
     "datepicker": Field("selected_date", "initial_date"),
     "timepicker": Field("selected_time", "initial_time"),
+    "datetimepicker": _MOMENT,
     "users_select": Field("selected_user", "initial_user"),
     "channels_select": Field("selected_channel", "initial_channel"),
     "multi_users_select": Field("selected_users", "initial_users", many=True),
@@ -132,6 +135,10 @@ def filled(element: Json, raw: Any) -> Any:
 
 
 def _one(element: Json, raw: Any) -> Any:
+    if FIELDS[element["type"]] is _MOMENT:
+        if not isinstance(raw, int):
+            raise Wrong(f"{element['action_id']!r} takes a number of seconds since 1970")
+        return raw
     if not isinstance(raw, str):
         raise Wrong(f"{element['action_id']!r} takes a text")
     if FIELDS[element["type"]] not in {_OPTION, _OPTIONS}:

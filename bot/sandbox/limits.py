@@ -43,6 +43,7 @@ OPTIONS: Final[Mapping[str, int]] = {
 PLACEHOLDER: Final = 150
 LABEL: Final = 2000  # also hint
 INPUT_TEXT: Final = 3000
+SECONDS_DIGITS: Final = 10  # of a datetimepicker
 CONFIRM: Final = {"title": 100, "text": 300, "confirm": 30, "deny": 30}
 
 # A complaint: what is wrong, and the JSON pointer to it.
@@ -252,8 +253,15 @@ def _element(element: Json, where: str) -> Complaints:
         )
         if not 1 <= most <= INPUT_TEXT or not 0 <= element.get("min_length", 0) <= most:
             yield "min_length and max_length do not fit", where
+    elif kind == "datetimepicker":
+        yield from _seconds(element.get("initial_date_time"), f"{where}/initial_date_time")
     elif kind not in FIELDS:
         yield f"unsupported type: {kind}", f"{where}/type"
+
+
+def _seconds(told: Any, where: str) -> Complaints:
+    if told is not None and not (isinstance(told, int) and len(str(told)) == SECONDS_DIGITS):
+        yield f"must be {SECONDS_DIGITS} digits", where
 
 
 def _button(element: Json, where: str) -> Complaints:

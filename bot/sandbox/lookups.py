@@ -73,7 +73,7 @@ def slack_user(person: Person, workspace: Workspace) -> Json:
         told["is_stranger"] = True
     if person.kind != "deactivated":
         guest = {"is_restricted": person.kind == "guest", "is_ultra_restricted": False}
-        told |= {"tz": "Etc/UTC", "tz_offset": 0, "is_admin": False, "is_owner": False, **guest}
+        told |= {"tz": person.zone, "is_admin": False, "is_owner": False, **guest}
     return told
 
 

@@ -6,6 +6,7 @@ Source: https://docs.slack.dev/messaging/formatting-message-text.
 import html
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from bot.sandbox.forms import FIELDS, Json, options
@@ -90,4 +91,6 @@ def _control(element: Json, names: Mapping[str, str]) -> str:
     choices = [_text(option["text"], names) for option in options(element)]
     if choices:
         return f"<{' | '.join(choices)}>"
+    if kind == "datetimepicker" and "initial_date_time" in element:
+        return f"<{datetime.fromtimestamp(element['initial_date_time'], UTC):%Y-%m-%d %H:%M} UTC>"
     return f"<{element.get(FIELDS[kind].initial) or ''}>" if kind in FIELDS else f"<{kind}>"

@@ -30,6 +30,7 @@ class Person:
 
     Attributes:
         manager: The user id in the profile field MANAGER_FIELD.
+        zone: Where they are, as their Slack says it.
     """
 
     id: str
@@ -38,6 +39,7 @@ class Person:
     kind: PersonKind = "member"
     team: str = TEAM
     manager: str = ""
+    zone: str = "Etc/UTC"
 
     @property
     def email(self) -> str:

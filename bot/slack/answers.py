@@ -33,6 +33,7 @@ _ENTRIES: Final = MESSAGE_BLOCKS - 3
 _HELP: Final = (
     ("/jit request", "ask for access, in a form"),
     ("/jit request BUNDLE [30m] [--ticket T] why…", "ask in one line"),
+    ("/jit request BUNDLE [30m] from tomorrow 09:00 why…", "ask for later, where it can be had so"),
     ("/jit why BUNDLE [30m]", "what the policy would say, and why, before you ask"),
     ("/jit break-glass BUNDLE", "in an emergency: access at once, told loudly, reviewed after"),
     ("/jit bundles", "what you can ask for"),
@@ -107,19 +108,25 @@ def stands_text(request: Request) -> Rendered:
 
 
 def list_text(requests: Sequence[Request]) -> Rendered:
-    """Return which of `requests` wait for somebody, and which grants work."""
+    """Return which of `requests` wait for somebody, and which grants work or are to start."""
     waiting = [request for request in requests if request.state is RequestState.PENDING]
     working = [request for request in requests if request.working_grant is not None]
-    if not waiting and not working:
+    ready = [request for request in requests if request.waiting_grant is not None]
+    if not waiting and not working and not ready:
         return message_text("Nothing of yours is pending or live. Ask with `/jit request`.")
     entries, hidden = packed(
-        [*_listed("You hold", working), *_listed("You wait for", waiting)],
+        [
+            *_listed("You hold", working),
+            *_listed("Approved, and not started", ready),
+            *_listed("You wait for", waiting),
+        ],
         room=MESSAGE_WEIGHT - _AROUND,
         blocks=_ENTRIES,
     )
     more = f"{hidden} more lines do not fit. " if hidden else ""
     return Rendered(
-        f"{counted(len(working), 'live grant')}, {counted(len(waiting), 'pending request')}.",
+        f"{counted(len(working), 'live grant')}, {counted(len(ready), 'grant')} not started, "
+        f"{counted(len(waiting), 'pending request')}.",
         [*entries, context(f"{more}`/jit status ID`, `/jit cancel ID`, `/jit revoke ID`")],
     )
 

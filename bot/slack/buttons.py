@@ -30,12 +30,14 @@ class Action(StrEnum):
     REVOKE = "revoke"
     END_NOW = "end_now"
     EXTEND = "extend"
+    START = "start"
     REVEAL = "reveal"
     GOT_IT = "got_it"
     CHOOSE_BUNDLE = "choose_bundle"
     BREAK_GLASS = "break_glass"
     SIGN_OFF = "sign_off"
     CONCERN = "concern"
+    NOT_ME = "not_me"
 
 
 def read_id(typed: str) -> RequestId:

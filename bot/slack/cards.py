@@ -6,11 +6,13 @@ An approver should know in five seconds who wants what, for how long, why, and h
 from collections.abc import Iterator
 from typing import Final
 
+from bot.core.durations import spell
 from bot.core.grant import Close
-from bot.core.identity import BOT
+from bot.core.identity import BOT, Kind
 from bot.core.request import Request
 from bot.core.states import GrantState, RequestState
-from bot.slack import glass, words
+from bot.slack import clients, glass, words
+from bot.slack.beginnings import giving_up_button
 from bot.slack.buttons import Action, button_value, ending_button
 from bot.slack.elsewhere import unknown
 from bot.slack.mrkdwn import (
@@ -89,7 +91,8 @@ def why(request: Request) -> Block:
 
 def _card(request: Request, found: Found, *, live: bool) -> Rendered:
     decision, _ = packed(_decision(request, found), room=MESSAGE_WEIGHT // 2, blocks=4)
-    above, below = [head(request), why(request)], [*decision, context(_small_print(request))]
+    above = [head(request), *clients.on_card(request), why(request)]
+    below = [*decision, context(_small_print(request))]
     row = actions(*_buttons(request, whole=True)) if live else []
     scopes, hidden = _scopes(request, beside=[*above, *below, *row])
     if hidden and live:
@@ -175,6 +178,8 @@ def _small_print(request: Request) -> str:
     parts = [str(request.id), f"{code(asked.bundle)}", f"asked {moment(asked.at)}"]
     if asked.extends is not None:
         parts.append(f"prolongs {asked.extends}")
+    if asked.claim_within is not None and request.grant is None:
+        parts.append(f"begins when it is started, within {spell(asked.claim_within)} of approval")
     if request.waits_for is not None:
         parts.append(f"decide before {moment(asked.deadline)}")
     return "  ·  ".join(parts)
@@ -198,10 +203,13 @@ def _buttons(request: Request, *, whole: bool) -> Iterator[Block]:
         yield button(Action.NARROW, "Approve with changes", value=value, describes=reads)
     if pending:
         yield button(Action.DENY, "Deny", value=value, style="danger", describes=f"Deny {about}")
-        reads = f"Ask the requester about {about}"
-        yield button(Action.QUESTION, "Ask a question", value=value, describes=reads)
+        if request.requester.kind is Kind.PERSON:
+            reads = f"Ask the requester about {about}"
+            yield button(Action.QUESTION, "Ask a question", value=value, describes=reads)
         reads = f"What is behind {about}"
         yield button(Action.DETAILS, "Details", value=value, describes=reads)
     yield from glass.review_buttons(request)
+    if request.waiting_grant is not None:
+        yield giving_up_button(Action.REVOKE, "End before it begins", request)
     if request.working_grant is not None:
         yield ending_button(Action.REVOKE, "End access", request)

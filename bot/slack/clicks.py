@@ -9,7 +9,9 @@ from bot.core.moves import (
     Answer,
     Approve,
     Cancel,
+    Claim,
     Deny,
+    Disown,
     Move,
     Narrow,
     Question,
@@ -19,6 +21,7 @@ from bot.core.moves import (
     SignOff,
 )
 from bot.core.request import Request
+from bot.core.scopes import Delivery
 from bot.core.states import RequestState
 from bot.slack.api import OPEN_WITHIN_S, SlackApi
 from bot.slack.approver_forms import answer_form, background_view, changes_form, question_form
@@ -27,7 +30,7 @@ from bot.slack.forms import read_draft, request_form
 from bot.slack.glass_forms import concern_form, glass_form, sign_off_form
 from bot.slack.messenger import CARD, SlackMessenger
 from bot.slack.modals import deny_form, details_form, token_modal
-from bot.slack.mrkdwn import View
+from bot.slack.mrkdwn import View, moment
 from bot.slack.payloads import Click
 from bot.usecases.background import Backgrounds
 from bot.usecases.emergencies import Emergencies
@@ -39,6 +42,7 @@ _SIMPLE: Final[Mapping[str, Move]] = {
     Action.CANCEL: Cancel(),
     Action.REVOKE: Revoke(),
     Action.END_NOW: Revoke(),
+    Action.NOT_ME: Disown(),
 }
 # They open a form, and change nothing by themselves.
 _OPENING: Final = frozenset(
@@ -109,9 +113,10 @@ class Clicks:
                 return await self._move(id_, Approve(seen), click)
             case Action.DENY:
                 return await self._ask_why(id_, click)
+            case Action.START:
+                return await self._start(id_, click)
             case Action.REVEAL:
-                token = await self._requests.reveal(id_, by=click.by, delivery=click.delivery)
-                return await self._open(click, token_modal(await self._requests.load(id_), token))
+                return await self._reveal(id_, click)
             case name if name in _SIMPLE:
                 return await self._move(id_, _SIMPLE[name], click)
             case _:
@@ -174,6 +179,18 @@ class Clicks:
         outcome = await self._requests.move(id_, move, by=click.by, delivery=click.delivery)
         return done(move, outcome.request)
 
+    async def _start(self, id_: RequestId, click: Click) -> str:
+        """Start the grant; a token that is shown in a window only is shown at once."""
+        claim = Claim()
+        outcome = await self._requests.move(id_, claim, by=click.by, delivery=click.delivery)
+        if outcome.request.asked.delivery is Delivery.REVEAL:
+            return await self._reveal(id_, click)
+        return done(claim, outcome.request)
+
+    async def _reveal(self, id_: RequestId, click: Click) -> str:
+        token = await self._requests.reveal(id_, by=click.by, delivery=click.delivery)
+        return await self._open(click, token_modal(await self._requests.load(id_), token))
+
     async def _extend(self, click: Click) -> str:
         id_, jti = read_token_button(click.value)
         outcome = await self._requests.extend(id_, by=click.by, delivery=click.delivery, token=jti)
@@ -233,12 +250,27 @@ def done(move: Move, request: Request) -> str:
             return "Signed off; the requester is told."
         case RaiseConcern():
             return "Your concern is recorded; the review stays open until somebody signs it off."
+        case Disown():
+            return "Nobody has access in your name by this any more, and security is told."
+        case Claim():
+            return _started(request)
+        case Revoke() if request.grant is not None and request.grant.never_started:
+            return "Given up: it will not begin."
         case Revoke():
             return "Ended: its tokens no longer work."
         case Scrub():
             return "The token is taken out of the message."
         case _:
             return "Done."
+
+
+def _started(request: Request) -> str:
+    grant = request.working_grant
+    if grant is None:
+        return "You have started this before, and it has ended."
+    return (
+        f"Started: it works until {moment(grant.ends_at)}. Your token is in a message of its own."
+    )
 
 
 def _extended(request: Request) -> str:

@@ -1,8 +1,8 @@
 """The grammar of `/jit`.
 
     /jit [help]
-    /jit request [BUNDLE [DURATION] [--ticket T] reason…]
-    /jit why BUNDLE [DURATION] [--ticket T] [reason…]
+    /jit request [BUNDLE [DURATION] [from WHEN] [--ticket T] reason…]
+    /jit why BUNDLE [DURATION] [from WHEN] [--ticket T] [reason…]
     /jit break-glass BUNDLE [DURATION] [--ticket T] [reason…]
     /jit bundles | list | status [ID] | cancel ID | revoke ID [reason…]
 
@@ -20,6 +20,7 @@ from bot.core.errors import Invalid
 from bot.core.identity import RequestId
 from bot.core.policy import Policy
 from bot.slack.buttons import read_id
+from bot.slack.forms import START
 from bot.slack.mrkdwn import MESSAGE_TEXT, NAME_TEXT, REASON_TEXT, tidy
 from bot.usecases.wishes import Wish
 
@@ -63,23 +64,38 @@ class Revoke:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Ask for a bundle; `is_complete` says whether a form must ask for the rest."""
+    """Ask for a bundle; `is_complete` says whether a form must ask for the rest.
+
+    Attributes:
+        start: When it is to start, as it was typed, in the zone of who typed; "" for at once.
+    """
 
     wish: Wish
+    start: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """What would policy say to this wish? Its reason and ticket may be missing."""
+    """What would policy say to this wish? Its reason and ticket may be missing.
+
+    Attributes:
+        start: As of `Ask`.
+    """
 
     wish: Wish
+    start: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class BreakGlass:
-    """Take it at once; a form says what that means, and asks for the rest of the wish."""
+    """Take it at once; a form says what that means, and asks for the rest of the wish.
+
+    Attributes:
+        start: As of `Ask`, though it is never for later.
+    """
 
     wish: Wish
+    start: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +136,17 @@ _UNIT: Final = (
 _NEAR_DURATION: Final = re.compile(rf"[-+]?\d+(?:[.,]\d+)?\s?{_UNIT}(?=\s|$)", _FLAGS)
 
 
+_CLOCK: Final = r"(?:at\s+)?\d{1,2}:\d\d"
+_DAY: Final = (
+    r"(?:today|tomorrow|(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?"
+    r"|\d{4}-\d\d-\d\d)"
+)
+# What else begins with "from" is a reason: "from the logs I need…".
+_FROM: Final = re.compile(
+    rf"from\s+(?P<when>(?:{_DAY}\s+)?{_CLOCK}|(?P<lone>{_DAY}))(?=\s|$)", _FLAGS
+)
+
+
 def read_command(text: str) -> Command:
     """Return what was typed after `/jit`.
 
@@ -133,11 +160,12 @@ def read_command(text: str) -> Command:
         case "" | "help":
             return Help()
         case "request":
-            return Ask(_wish(rest))
+            return Ask(*_wish(rest))
         case "why" if rest:
-            return Why(_wish(rest))
+            return Why(*_wish(rest))
         case "break-glass" if rest:
-            return BreakGlass(_wish(rest))
+            wish, start = _wish(rest)
+            return BreakGlass(wish, start)
         case "bundles":
             return Bundles()
         case "list":
@@ -168,23 +196,41 @@ def is_complete(wish: Wish, policy: Policy) -> bool:
     return len(wish.reason) >= bundle.reason_min and bool(wish.ticket or bundle.ticket is None)
 
 
-def _wish(text: str) -> Wish:
-    """Return the wish in "BUNDLE [DURATION] [--ticket T] reason…".
+def _wish(text: str) -> tuple[Wish, str]:
+    """Return the wish in "BUNDLE [DURATION] [from WHEN] [--ticket T] reason…", and the WHEN.
 
     Raises:
-        Invalid: The second word is meant as a duration, but is none.
+        Invalid: The second word is meant as a duration, or "from …" as a start, but is none.
     """
     found = _TICKET.search(text)
     ticket = found[1] if found else ""
     without = f"{text[: found.start()]} {text[found.end() :]}" if found else text
     bundle, _, rest = without.strip().partition(" ")
-    duration, reason = _duration(rest.strip())
-    return Wish(
+    duration, rest = _duration(rest.strip())
+    start, reason = _start(rest.strip())
+    wish = Wish(
         bundle=tidy(_bare(bundle), NAME_TEXT),
         duration=duration,
         reason=tidy(_bare(reason), REASON_TEXT),
         ticket=tidy(_bare(ticket), NAME_TEXT),
     )
+    return wish, start
+
+
+def _start(text: str) -> tuple[str, str]:
+    """Return the start that `text` begins with, "" if with none, and what follows it.
+
+    Raises:
+        Invalid: A day is named, but no time of it.
+    """
+    found = _FROM.match(text)
+    if found is None:
+        return "", text
+    if found["lone"]:
+        shown = tidy(found["lone"], NAME_TEXT)
+        sentence = f"say at what time {shown} it is to start"
+        raise Invalid(sentence, field=START, hint=f"write: from {shown} 09:00")
+    return found["when"], text[found.end() :]
 
 
 def _duration(text: str) -> tuple[timedelta | None, str]:

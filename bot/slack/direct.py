@@ -12,6 +12,7 @@ from bot.core.request import Request
 from bot.core.scopes import Delivery
 from bot.core.states import SCRUB_AFTER, GrantState, RequestState
 from bot.slack import glass, words
+from bot.slack.beginnings import approval_led_to, never_begun
 from bot.slack.buttons import (
     Action,
     ask_again_button,
@@ -64,9 +65,9 @@ def outcome_dm(event: e.Event, request: Request) -> Rendered | None:
         case e.Asked(number=number, text=text):
             return _question(request, number, who, text)
         case e.Approved(by=by):
-            then = "" if request.asked.extends else " Your token is in a message of its own."
             how = "Policy approved" if by == BOT else f"{who} approved"
-            return _told(f"✅ {how} {what}.{then}")
+            then, buttons = approval_led_to(request)
+            return _told(f"✅ {how} {what}.{then}", *buttons)
         case e.Denied(by=by, reason=reason):
             how = "Policy denied" if by == BOT else f"{who} denied"
             return _told(f"❌ {how} {what}.", ask_again_button(request), said=reason)
@@ -81,20 +82,25 @@ def outcome_dm(event: e.Event, request: Request) -> Rendered | None:
                 f"🔁 *{words.title(request)}* goes on until {until} ({request.id}). "
                 "There is a new token; the old one works to its own end."
             )
-        case e.Ended():
-            over = f"🏁 Your time with *{words.title(request)}* is over ({request.id})."
-            return _told(over, ask_again_button(request))
-        case e.Revoked(by=by, reason=reason):
-            access = f"our access to *{words.title(request)}*"
-            how = "You" if by == request.requester else who
-            ended = f"Y{access} has ended" if by == BOT else f"{how} ended y{access}"
-            return _told(
-                f"🛑 {ended} early ({request.id}). The token is dead.",
-                ask_again_button(request),
-                said=reason,
-            )
+        case e.Ended() | e.Revoked() | e.Unclaimed():
+            return _over(event, request, what)
         case _:
             return None
+
+
+def _over(event: e.Ended | e.Revoked | e.Unclaimed, request: Request, what: str) -> Rendered:
+    reason = event.reason if isinstance(event, e.Revoked) else ""
+    if isinstance(event, e.Ended):
+        over = f"🏁 Your time with *{words.title(request)}* is over ({request.id})."
+        return _told(over, ask_again_button(request))
+    if isinstance(event, e.Unclaimed) or (request.grant and request.grant.never_started):
+        text, button_ = never_begun(event, request, what)
+        return _told(text, button_, said=reason)
+    access = f"our access to *{words.title(request)}*"
+    how = "You" if event.by == request.requester else mention(event.by)
+    ended = f"Y{access} has ended" if event.by == BOT else f"{how} ended y{access}"
+    text = f"🛑 {ended} early ({request.id}). The token is dead."
+    return _told(text, ask_again_button(request), said=reason)
 
 
 def token_dm(request: Request, number: int, token: str | None) -> Rendered:

@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bot.core.errors import Unavailable
 from bot.core.identity import Actor, Kind
@@ -12,7 +13,7 @@ from bot.core.policy import Group
 from bot.core.sources import Source
 from bot.slack.api import SlackApi, SlackError
 from bot.slack.cache import Kept
-from bot.slack.sources import Sources, unreadable
+from bot.slack.sources import Sources, is_of_somebody, unreadable
 from bot.usecases.ports import OnCall, Standing
 
 # Events tell of changes at once, but each reaches one replica only: the others learn in a minute.
@@ -71,10 +72,11 @@ async def find_home(api: SlackApi) -> Home:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What is kept of a person; `email` is "" where Slack does not say."""
+    """What is kept of a person; `email` and `zone` are "" where Slack does not say."""
 
     standing: Standing
     email: str = ""
+    zone: str = ""
 
 
 class SlackDirectory:
@@ -104,6 +106,18 @@ class SlackDirectory:
             return ""
         return (await self._people.get(who.id)).email
 
+    async def zone(self, who: Actor) -> tzinfo:
+        """See `Zones.zone`.
+
+        Source: https://docs.slack.dev/reference/objects/user-object, "tz".
+        """
+        if who.kind is not Kind.PERSON or who.home != self._home.id:
+            return UTC
+        try:
+            return ZoneInfo((await self._people.get(who.id)).zone or "UTC")
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            return UTC
+
     async def _find_person(self, user: str) -> _Known:
         try:
             answer = await self._api.read("users.info", user=user)
@@ -112,7 +126,11 @@ class SlackDirectory:
                 return _Known(Standing.UNKNOWN)
             raise
         profile = answer["user"].get("profile") or {}
-        return _Known(_standing(answer["user"], self._home), profile.get("email") or "")
+        return _Known(
+            _standing(answer["user"], self._home),
+            email=profile.get("email") or "",
+            zone=answer["user"].get("tz") or "",
+        )
 
     async def _is_member(self, user: str) -> bool:
         return (await self._people.get(user)).standing is Standing.MEMBER
@@ -142,6 +160,8 @@ class SlackDirectory:
         """
         sources = {each for group in groups for each in group.sources(about.id)}
         told = {each: self._sources.kept(each, fresh=fresh) for each in sources}
+        if about.kind is not Kind.PERSON:  # a client has no profile, and so no manager
+            told |= dict.fromkeys(filter(is_of_somebody, sources), frozenset())
         unknown = [each for each, users in told.items() if users is None]
         if unknown:  # all at once, as Slack waits for our answer
             asked = await asyncio.gather(

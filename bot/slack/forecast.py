@@ -1,6 +1,7 @@
 """The answer to `/jit why`: what policy would say, and how every rule fares."""
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Final
 
 from bot.core.decision import Allow, NeedApproval
@@ -17,6 +18,7 @@ from bot.slack.mrkdwn import (
     code,
     context,
     counted,
+    moment,
     packed,
     quoted,
     section,
@@ -37,15 +39,19 @@ _WHY_TEXT: Final = 300  # characters
 _AROUND: Final = 3 * BLOCK_WEIGHT + 1000
 
 
-def why_text(found: Explanation, people: Found = NOTHING_FOUND) -> Rendered:
+def why_text(
+    found: Explanation, people: Found = NOTHING_FOUND, *, start: datetime | None = None
+) -> Rendered:
     """Return what policy would say to an ask, and why.
 
     Args:
         people: Who is on call, and who the manager is, in the groups that would decide.
+        start: When it is to start; None for as soon as it is approved.
     """
     bundle, length = found.ask.bundle, spell(found.ask.duration)
     title = quoted(bundle.title, limit=NAME_TEXT) or code(bundle.name)
-    head = f"*{title}* for *{length}*: {_verdict(found, people)}"
+    later = f" from *{moment(start)}*" if start is not None else ""
+    head = f"*{title}* for *{length}*{later}: {_verdict(found, people)}"
     lines, hidden = packed(
         [*_optional(found), *(line for tried in found.tried for line in _lines(tried))],
         room=MESSAGE_WEIGHT - _AROUND,
@@ -56,6 +62,8 @@ def why_text(found: Explanation, people: Found = NOTHING_FOUND) -> Rendered:
     missing += "What is in audit mode could not be looked at. " if found.unseen else ""
     ask = f"Ask with `/jit request {bundle.name} {length} why…`"
     besides = [section(glass.in_short(bundle))] if bundle.glass is not None else []
+    begins = words.begins(bundle)
+    besides += [section(begins)] if begins else []
     return Rendered(
         words.bare(head),
         [

@@ -6,7 +6,7 @@ it (scopes, duration): another bundle starts with its own.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from bot.core.durations import read_duration, spell
@@ -39,6 +39,7 @@ BUNDLE: Final = "bundle"
 SCOPES: Final = "scopes"
 DURATION: Final = "duration"
 TICKET: Final = "ticket"
+START: Final = "start"
 
 # Errors are short: Slack shows them on one or two lines.
 ERROR_TEXT: Final = 300
@@ -84,6 +85,7 @@ def read_draft(view: Mapping[str, Any]) -> Wish:
         bundle=_chosen_bundle(view),
         reason=typed(view, REASON, limit=REASON_TEXT),
         ticket=typed(view, TICKET, limit=NAME_TEXT),
+        start=_chosen_start(view),
     )
 
 
@@ -101,6 +103,7 @@ def read_request_form(view: Mapping[str, Any], policy: Policy) -> Wish:
         duration=chosen_duration(view),
         reason=typed(view, REASON, limit=REASON_TEXT),
         ticket=typed(view, TICKET, limit=NAME_TEXT),
+        start=_chosen_start(view),
     )
 
 
@@ -164,6 +167,23 @@ def own_fields(bundle: Bundle, wish: Wish) -> Iterator[Block]:
     else:
         yield from scope_fields(bundle.scopes, wish.scopes, own)
     yield _duration_field(bundle, wish.duration, own)
+    if bundle.claim_within is not None:
+        yield context(words.begins(bundle))
+    if bundle.start_within is not None:
+        yield _start_field(bundle.start_within, wish.start)
+
+
+def _start_field(ahead: timedelta, start: datetime | None) -> Block:
+    """Return the field for a start that is later; Slack shows it in the reader's own time zone.
+
+    Source: https://docs.slack.dev/reference/block-kit/block-elements/datetime-picker-element
+    """
+    element: Block = {"type": "datetimepicker", "action_id": START}
+    if start is not None:
+        element["initial_date_time"] = int(start.timestamp())
+    most = f"{spell(ahead)} ahead at most; policy decides again then."
+    hint = f"Left empty, as soon as it is approved. {most}"
+    return field(START, "From when?", element, optional=True, hint=hint)
 
 
 def scope_fields(
@@ -264,6 +284,11 @@ def ticket_fields(rule: TicketRule | None, ticket: str) -> Iterator[Block]:
 def _chosen_bundle(view: Mapping[str, Any]) -> str:
     chosen = answer(view, BUNDLE).get("selected_option") or {}
     return str(chosen.get("value", ""))
+
+
+def _chosen_start(view: Mapping[str, Any]) -> datetime | None:
+    seconds = answer(view, START).get("selected_date_time")
+    return datetime.fromtimestamp(seconds, UTC) if isinstance(seconds, int) else None
 
 
 def chosen_duration(view: Mapping[str, Any]) -> timedelta | None:

@@ -10,7 +10,7 @@ from bot.core.policy import Escalation
 from bot.core.request import Request
 from bot.core.scopes import Delivery
 from bot.core.states import SCRUB_AFTER
-from bot.slack import glass, words
+from bot.slack import beginnings, glass, words
 from bot.slack.mrkdwn import (
     Rendered,
     code,
@@ -39,15 +39,17 @@ _TRIED: Final[Mapping[str, str]] = {
     "cancel": "take this back",
     "revoke": "end this access",
     "extend": "extend this access",
+    "claim": "start this access",
     "reveal": "see the token",
     "scrub": "remove the token",
     "signoff": "sign this break-glass off",
     "raiseconcern": "raise a concern about this break-glass",
+    "disown": "say that this was not them",
 }
 
 
 def thread_line(event: e.Event, request: Request, found: Found = NOTHING_FOUND) -> Rendered | None:
-    """Return the line that tells `event`; None for Granted, which Started always follows at once.
+    """Return the line that tells `event`; None for Granted where Started follows at once.
 
     Args:
         request: As it stands now, which may be later than the event.
@@ -103,7 +105,14 @@ def _called(event: e.Event, request: Request, found: Found) -> str:
 _OfStages: TypeAlias = e.Voted | e.StagePassed | e.Reminded | e.Escalated
 _OfTalks: TypeAlias = e.Narrowed | e.Asked | e.Answered
 _OfRequest: TypeAlias = (
-    e.Requested | e.Approved | e.GlassBroken | e.Denied | e.Cancelled | e.Lapsed | e.Refused
+    e.Requested
+    | e.Approved
+    | e.GlassBroken
+    | e.Disowned
+    | e.Denied
+    | e.Cancelled
+    | e.Lapsed
+    | e.Refused
 )
 
 
@@ -117,6 +126,8 @@ def _told(event: e.Event, request: Request) -> tuple[str, str] | None:
         return _of_request(event, request)
     if isinstance(event, glass.OfReview):
         return glass.review_line(event)
+    if isinstance(event, beginnings.OfBeginning):
+        return beginnings.beginning_line(event, request)
     return _of_grant(event, request)
 
 
@@ -164,7 +175,10 @@ def _of_request(event: _OfRequest, request: Request) -> tuple[str, str]:
     who = mention(event.by)
     match event:
         case e.Requested():
-            return f"🙋 {who} asked for {words.wanted(request)}", ""
+            whose = words.in_whose_name(request)
+            return f"🙋 {words.asker(request)} asked for {words.wanted(request)}{whose}", ""
+        case e.Disowned():
+            return f"🚨 {who} says: *not me*. The client does not act for them", ""
         case e.GlassBroken():
             return glass.broken_line(request), ""
         case e.Approved(by=by):
@@ -185,24 +199,14 @@ def _of_request(event: _OfRequest, request: Request) -> tuple[str, str]:
 
 
 def _of_grant(
-    event: e.Granted
-    | e.Started
-    | e.Delivered
-    | e.Scrubbed
-    | e.Warned
-    | e.Extended
-    | e.Ended
-    | e.Revoked
-    | e.Revealed,
+    event: e.Delivered | e.Scrubbed | e.Warned | e.Extended | e.Ended | e.Revoked | e.Revealed,
     request: Request,
-) -> tuple[str, str] | None:
+) -> tuple[str, str]:
     who, owner = mention(event.by), mention(request.requester)
     match event:
-        case e.Granted():
-            return None
-        case e.Started(token=token):
-            return f"🔑 The access works until {moment(token.expires_at)}", ""
         case e.Delivered():
+            if request.asked.machine is not None:
+                return f"📬 Handed to the client {words.asker(request)}", ""
             waits = request.asked.delivery is Delivery.REVEAL
             how = "can open the token in a direct message" if waits else "has got the token"
             return f"📬 {owner} {how}", ""
@@ -217,14 +221,20 @@ def _of_grant(
             return f"🔁 *Extended* until {until}, with a new token (see {code(extension)})", ""
         case e.Ended():
             return "🏁 *The access has ended* at its time", ""
-        case e.Revoked(by=by, reason=reason) if by == BOT:
-            return "🛑 *The access has ended* before its time", reason
-        case e.Revoked(reason=reason):
-            return f"🛑 *{who} ended the access* before its time", reason
+        case e.Revoked():
+            return _revoked(event, request)
         case e.Revealed():
             return f"👀 {who} looked at the token", ""
         case _:
             assert_never(event)
+
+
+def _revoked(event: e.Revoked, request: Request) -> tuple[str, str]:
+    if request.grant is not None and request.grant.never_started:
+        return beginnings.never_begun_line(event)
+    if event.by == BOT:
+        return "🛑 *The access has ended* before its time", event.reason
+    return f"🛑 *{mention(event.by)} ended the access* before its time", event.reason
 
 
 def _counted_vote(request: Request, stage: int, by: Actor) -> str:

@@ -10,6 +10,7 @@ from collections.abc import (
     Sequence,
 )
 from dataclasses import dataclass, replace
+from datetime import UTC, tzinfo
 
 from bot.core import events as e
 from bot.core.errors import Unavailable
@@ -33,6 +34,7 @@ class MemoryDirectory:
         rostered: Who is on call by rota.
         profiles: Who stands in a field of somebody's profile.
         channels: What is wrong with a channel, by "#name" or id; "" if nothing is.
+        zones: Time zones by user id.
         away: Whether Slack does not answer now.
     """
 
@@ -44,6 +46,7 @@ class MemoryDirectory:
         self.rostered: dict[Rota, frozenset[str]] = {}
         self.profiles: dict[ProfileField, str] = {}
         self.channels: dict[str, str] = {}
+        self.zones: dict[str, tzinfo] = {}
         self.away = False
         self._kept: dict[str, Standing] = {}
 
@@ -72,7 +75,13 @@ class MemoryDirectory:
 
     async def members_of(self, group: Group, *, about: Actor) -> frozenset[str]:
         """See `Directory.members_of`."""
-        of = {source: self._members(source) for source in group.sources(about.id)}
+        nobody, is_person = frozenset[str](), about.kind is Kind.PERSON
+        of = {
+            source: self._members(source)
+            if is_person or not isinstance(source, ProfileField)
+            else nobody
+            for source in group.sources(about.id)
+        }
         return group.members(of, about=about.id)
 
     def _members(self, source: Source) -> frozenset[str]:
@@ -98,6 +107,13 @@ class MemoryDirectory:
             return ""
         self._must_answer()
         return self.emails.get(who.id, "")
+
+    async def zone(self, who: Actor) -> tzinfo:
+        """See `Zones.zone`."""
+        if who.kind is not Kind.PERSON or who.home != self.home:
+            return UTC
+        self._must_answer()
+        return self.zones.get(who.id, UTC)
 
     async def channel_problem(self, channel: str) -> str:
         """See `Directory.channel_problem`."""
@@ -205,7 +221,7 @@ def _wanted(story: Story) -> Iterator[_Wanted]:
     for number, fact in enumerate(story.history, start=1):
         text = f"{number} {e.WIRE[type(fact)]} by {fact.by}"
         yield _Wanted(name=f"line:{number}", channel=channel, text=text, in_thread=True)
-        if isinstance(fact, e.Started | e.Extended):
+        if isinstance(fact, e.Started | e.Extended) and request.asked.machine is None:
             tokens += 1
             yield _token(story, tokens, home)
 

@@ -10,10 +10,11 @@ import structlog
 
 from bot.core import events as e
 from bot.core.errors import Unavailable
-from bot.core.identity import Actor
+from bot.core.identity import Actor, Kind
 from bot.core.request import Request
 from bot.slack.api import SlackApi, SlackError
 from bot.slack.cards import request_card, retired_card
+from bot.slack.clients import alarms, named_dm
 from bot.slack.direct import outcome_dm, token_dm, warning_dm
 from bot.slack.directory import SlackDirectory
 from bot.slack.glass_notices import glass_notices, untold_line
@@ -146,7 +147,7 @@ class SlackMessenger:
         # An emergency is told though its card cannot be posted; other notices lead there.
         usual = notices(story, address) if card is not None else ()
         wrong: Unavailable | None = None
-        for notice in (*usual, *glass_notices(story, address)):
+        for notice in (*usual, *glass_notices(story, address), *alarms(story, address)):
             stands = known.get(notice.name)
             if stands is None and notice.is_over:
                 continue
@@ -269,6 +270,9 @@ def _together(facts: Sequence[e.Event], story: Story) -> Rendered | None:
 def _notes_of(story: Story, known: Mapping[str, Receipt]) -> Iterator[_Message]:
     """Yield what the requester should have got, in the order of the facts."""
     request, tokens = story.request, 0
+    if request.asked.machine is not None:
+        yield from _notes_of_named(story)
+        return
     for number, fact in enumerate(story.history):
         outcome = outcome_dm(fact, request)
         if outcome is not None:
@@ -280,6 +284,18 @@ def _notes_of(story: Story, known: Mapping[str, Receipt]) -> Iterator[_Message]:
             name = token_message(tokens)
             if request.working_grant is not None or name in known:
                 yield _token_note(story, tokens, name)
+
+
+def _notes_of_named(story: Story) -> Iterator[_Message]:
+    """Yield what the person should have got in whose name a client asks; never a token."""
+    request = story.request
+    if request.requester.kind is not Kind.PERSON:
+        return
+    for number, fact in enumerate(story.history):
+        is_question = isinstance(fact, e.Asked)
+        shown = outcome_dm(fact, request) if is_question else named_dm(fact, request)
+        if shown is not None:
+            yield _Message(name=f"dm:{number}", shown=shown)
 
 
 def _token_note(story: Story, number: int, name: str) -> _Message:

@@ -141,6 +141,11 @@ def _must_be_asked(source: Source) -> bool:
     return isinstance(source, Rota | ProfileField)
 
 
+def is_of_somebody(source: Source) -> bool:
+    """Return whether `source` is the Slack profile of whoever asks."""
+    return isinstance(source, ProfileField)
+
+
 def unreadable(source: Source, group: str) -> str:
     """Return the sentence that `source`, of which `group` is made, could not be read."""
     match source:

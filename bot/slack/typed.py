@@ -1,10 +1,12 @@
 """What each typed command does, and what the person reads."""
 
+from dataclasses import replace
 from typing import assert_never
 
 from bot.core.errors import Invalid
 from bot.core.identity import RequestId
 from bot.core.moves import Cancel, Move, Revoke
+from bot.core.starting import start_of
 from bot.slack import commands as c
 from bot.slack.answers import (
     bundles_text,
@@ -16,12 +18,14 @@ from bot.slack.answers import (
 )
 from bot.slack.api import SlackApi
 from bot.slack.forecast import why_text
-from bot.slack.forms import TICKET, request_form
+from bot.slack.forms import START, TICKET, request_form
 from bot.slack.glass_forms import glass_form
+from bot.slack.moments import read_moment
 from bot.slack.mrkdwn import Rendered
 from bot.slack.payloads import Typed
 from bot.slack.problems import answer_to
-from bot.usecases.emergencies import Emergencies
+from bot.usecases.emergencies import Emergencies, not_for_later
+from bot.usecases.ports import Clock, Zones
 from bot.usecases.requests import Requests
 from bot.usecases.wishes import Wish
 
@@ -29,8 +33,18 @@ from bot.usecases.wishes import Wish
 class Commands:
     """Answers commands."""
 
-    def __init__(self, requests: Requests, emergencies: Emergencies, *, api: SlackApi) -> None:
+    def __init__(
+        self,
+        requests: Requests,
+        emergencies: Emergencies,
+        *,
+        api: SlackApi,
+        zones: Zones,
+        clock: Clock,
+    ) -> None:
         self._requests = requests
+        self._zones = zones
+        self._clock = clock
         self._emergencies = emergencies
         self._api = api
 
@@ -54,28 +68,52 @@ class Commands:
             case c.Status(request=id_):
                 return await self._status(id_, typed)
             case c.Cancel(request=id_):
-                return await self._move(id_, Cancel(), typed)
+                return await self._cancel(id_, typed)
             case c.Revoke(request=id_, reason=reason):
                 return await self._move(id_, Revoke(reason), typed)
-            case c.Why(wish=wish):
-                return await self._why(wish, typed)
-            case c.BreakGlass(wish=wish):
+            case c.Why(wish=wish, start=start):
+                return await self._why(await self._from(start, wish, typed), typed)
+            case c.BreakGlass(wish=wish, start=start):
+                not_for_later(wish.bundle, start)
                 prospect = await self._emergencies.prospect(wish.bundle, by=typed.by)
                 await self._api.open_view(typed.trigger, glass_form(prospect, wish))
                 return None
-            case c.Ask(wish=wish):
-                return await self._ask(wish, typed)
+            case c.Ask(wish=wish, start=start):
+                return await self._ask(await self._from(start, wish, typed), typed)
             case _:
                 assert_never(command)
 
+    async def _from(self, start: str, wish: Wish, typed: Typed) -> Wish:
+        """Return `wish` with the start that was typed.
+
+        Raises:
+            Invalid: It is no time, or its bundle cannot be had from then.
+            Unavailable: Slack did not say in which time zone that is.
+        """
+        if not start:
+            return wish
+        now, zone = self._clock.now(), await self._zones.zone(typed.by)
+        wanted = read_moment(start, after=now, zone=zone, field=START, is_end=False)
+        bundle = self._requests.policy.bundles.get(wish.bundle)
+        if bundle is not None:
+            start_of(bundle, wanted, now=now)
+        return replace(wish, start=wanted)
+
     async def _why(self, wish: Wish, typed: Typed) -> Rendered:
         explanation = await self._requests.why(wish, by=typed.by)
-        return why_text(explanation, await self._requests.who_would_decide(explanation))
+        people = await self._requests.who_would_decide(explanation)
+        return why_text(explanation, people, start=wish.start)
 
     async def _status(self, id_: RequestId | None, typed: Typed) -> Rendered:
         if id_ is None:
             return list_text(await self._requests.mine(typed.by))
         return status_text(await self._requests.find(id_, by=typed.by))
+
+    async def _cancel(self, id_: RequestId, typed: Typed) -> Rendered:
+        """Take a request back; what is approved and has not begun is given up."""
+        request = await self._requests.find(id_, by=typed.by)
+        is_ready = request.waiting_grant is not None and request.requester == typed.by
+        return await self._move(id_, Revoke() if is_ready else Cancel(), typed)
 
     async def _move(self, id_: RequestId, move: Move, typed: Typed) -> Rendered:
         outcome = await self._requests.move(id_, move, by=typed.by, delivery=typed.delivery)

@@ -13,7 +13,7 @@ from bot.core.known import OptionalStage
 from bot.core.places import voters
 from bot.core.policy import Group, groups_in
 from bot.core.request import Request
-from bot.core.scopes import Risk, ScopeText
+from bot.core.scopes import Bundle, Risk, ScopeText
 from bot.core.states import GrantState, RequestState
 from bot.slack.elsewhere import named
 from bot.slack.mrkdwn import (
@@ -60,7 +60,9 @@ def wanted(request: Request) -> str:
     length = spell(request.asked.duration)
     if request.asked.extends is not None:
         return f"*{length} more* of *{title(request)}*"
-    return f"*{title(request)}* for *{length}*"
+    start = request.asked.start_at
+    later = f", from *{moment(start)}*" if start is not None else ""
+    return f"*{title(request)}* for *{length}*{later}"
 
 
 def wish(request: Request) -> str:
@@ -69,7 +71,18 @@ def wish(request: Request) -> str:
     if request.asked.emergency is not None:
         is_denied = request.state is RequestState.DENIED
         verb = "wanted to break the glass for" if is_denied else "broke the glass for"
-    return f"{mention(request.requester)} {verb} {wanted(request)}"
+    return f"{asker(request)} {verb} {wanted(request)}{in_whose_name(request)}"
+
+
+def asker(request: Request) -> str:
+    """Return who asks: a person, or a client."""
+    return mention(request.asked.asker)
+
+
+def in_whose_name(request: Request) -> str:
+    """Return in whose name a client asks: " in the name of @Anna"; "" where nobody is named."""
+    asked = request.asked
+    return f" in the name of {mention(asked.by)}" if asked.asker != asked.by else ""
 
 
 def ticket(asked: e.Requested) -> str:
@@ -204,6 +217,16 @@ def scope_line(text: ScopeText) -> str:
     return f"• {meaning}  {scope}" if meaning else f"• {scope}"
 
 
+def begins(bundle: Bundle) -> str:
+    """Return when the time of what is had of `bundle` begins, "" where that is always at once."""
+    if bundle.claim_within is not None:
+        within = spell(bundle.claim_within)
+        return f"Its time begins when you start it, within {within} of the approval."
+    if bundle.start_within is not None:
+        return f"It can be asked for {spell(bundle.start_within)} ahead."
+    return ""
+
+
 def allows(request: Request) -> str:
     """Return the line above the scopes: where they count, and what the requester did without."""
     asked = request.asked
@@ -252,12 +275,20 @@ def state(request: Request) -> str:
 def grant_state(grant: Grant) -> str:
     """Return where a grant stands now, with a mark."""
     match grant.state:
+        case GrantState.READY if grant.claim_by is not None:
+            return f"✅ *Approved*, not started; claim by {moment(grant.claim_by)}"
+        case GrantState.READY if grant.starts_at is not None:
+            return f"🗓️ *Approved*, not started; starts {moment(grant.starts_at)}"
         case GrantState.READY:
             return "✅ *Approved*, about to start"
         case GrantState.LIVE:
             return f"🔑 *Works* until {moment(grant.ends_at)}"
         case GrantState.EXPIRING:
             return f"⏰ *Ends soon*: {moment(grant.ends_at)}"
+        case GrantState.EXPIRED if grant.never_started:
+            return f"⌛ *Approved, but not started in time*, {when(grant.close)}"
+        case GrantState.REVOKED if grant.never_started:
+            return f"🛑 *Ended before it began* {closed_by(grant.close)}"
         case GrantState.EXPIRED:
             return f"🏁 *Ended*, {when(grant.close)}"
         case GrantState.REVOKED:

@@ -5,7 +5,7 @@ Every method runs to its end without awaiting, so each is one step.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
@@ -146,7 +146,7 @@ class MemoryLedger:
                 raise Conflict(f"somebody else changed {write.record.id} first")
         for id_ in change.needs_open:
             if id_ not in self._store.opens or self._store.opens[id_] <= self._store.now():
-                raise TooLate("the time to decide on this request is over")
+                raise TooLate("the time for this is over")
 
     def _keep(self, change: Commit) -> None:
         store = self._store
@@ -309,6 +309,11 @@ class MemoryTokenIndex:
         record = self._store.tokens.get(hash_)
         dead = record is None or record.expires_at <= self._store.now()
         return None if dead else record
+
+    async def living(self) -> Collection[tuple[TokenHash, TokenRecord]]:
+        """See `TokenIndex.living`."""
+        now = self._store.now()
+        return [each for each in self._store.tokens.items() if each[1].expires_at > now]
 
 
 class MemoryEndedTokens:

@@ -13,6 +13,7 @@ from bot.store.redis_ledger import RedisLedger, RedisListings
 from bot.store.redis_policies import RedisPolicies
 from bot.store.redis_server import PREFIX, Server, connect, ignore_time
 from bot.store.redis_tokens import RedisEndedTokens, RedisOnce, RedisTokenIndex
+from bot.store.redis_use import RedisUseBook
 
 __all__ = ["PREFIX", "RedisStore", "check_server", "connect", "current_epoch", "epoch"]
 
@@ -32,6 +33,7 @@ class RedisStore:
     ended: RedisEndedTokens
     once: RedisOnce
     policies: RedisPolicies
+    use: RedisUseBook
 
     @classmethod
     def on(
@@ -52,6 +54,7 @@ class RedisStore:
             ended=RedisEndedTokens(server),
             once=RedisOnce(server),
             policies=RedisPolicies(server),
+            use=RedisUseBook(server),
         )
 
 

@@ -109,7 +109,7 @@ def _committed(status: bytes) -> Committed:
         case b"conflict":
             raise Conflict("somebody else changed this first")
         case _:
-            raise TooLate("the time to decide on this request is over")
+            raise TooLate("the time for this is over")
 
 
 def only_ends(change: Commit) -> bool:

@@ -5,12 +5,17 @@ commits; once:<name>. The first and the last die by themselves; of the stream wh
 removes what is over.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
+from typing import Final
 
 from bot.store.records import read_record
+from bot.store.redis_reads import Reads
 from bot.store.redis_server import Server, Word, milliseconds
 from bot.usecases.ports import EndedToken, Place, TokenHash, TokenRecord
+
+# Keys that one step of a walk through all of them looks at.
+_PAGE: Final = 1000
 
 
 class RedisTokenIndex:
@@ -18,11 +23,27 @@ class RedisTokenIndex:
 
     def __init__(self, server: Server) -> None:
         self._server = server
+        self._reads = Reads(server)
 
     async def find(self, hash_: TokenHash) -> TokenRecord | None:
         """See `TokenIndex.find`."""
-        stored = await self._server.read("GET", self._server.key("tok", hash_))
+        stored = await self._reads.get(self._server.key("tok", hash_))
         return None if stored is None else read_record(TokenRecord, stored)
+
+    async def living(self) -> Collection[tuple[TokenHash, TokenRecord]]:
+        """See `TokenIndex.living`."""
+        found: dict[TokenHash, TokenRecord] = {}
+        begin, pattern = self._server.key("tok", ""), self._server.key("tok", "*")
+        place = b"0"
+        while True:
+            place, keys = await self._server.read("SCAN", place, "MATCH", pattern, "COUNT", _PAGE)
+            stored = await self._server.read("MGET", *keys) if keys else []
+            for key, line in zip(keys, stored, strict=True):
+                if line is not None:
+                    hash_ = TokenHash(key.decode().removeprefix(begin))
+                    found[hash_] = read_record(TokenRecord, line)
+            if place == b"0":
+                return found.items()
 
 
 class RedisEndedTokens:

@@ -11,7 +11,7 @@ from functools import reduce
 from typing import Protocol
 
 from bot.core.account import Account
-from bot.core.events import Approved, Event, TokenSpec
+from bot.core.events import Approved, Event, Started, TokenSpec
 from bot.core.request import Request, evolve, replay, timers
 from bot.core.states import RequestState
 from bot.usecases.ports import (
@@ -86,17 +86,13 @@ def commit_of(
         opens={step.after.id: until for step in steps for until in _opens(step)},
         tokens={hash_: found for step in steps for hash_, found in _tokens(step, mint).items()},
         ended=[token for step in steps for token in _ended(step)],
-        needs_open=[step.after.id for step in steps if step.people and _pending(step.before)],
+        needs_open=[step.after.id for step in steps if step.people and _needs_open(step)],
         show=[step.after.id for step in steps],
     )
 
 
 def _version(request: Request | None) -> int:
     return request.version if request is not None else 0
-
-
-def _pending(request: Request | None) -> bool:
-    return request is not None and request.state is RequestState.PENDING
 
 
 def _timers(step: Step) -> dict[JobId, datetime | None]:
@@ -109,12 +105,20 @@ def _timers(step: Step) -> dict[JobId, datetime | None]:
     }
 
 
+def _needs_open(step: Step) -> bool:
+    """Return whether the store's clock says if it is too late; to give a grant up it never is."""
+    before = step.before
+    if before is None or before.open_until is None:
+        return False
+    starts = any(isinstance(event, Started) for event in step.events)
+    return before.state is RequestState.PENDING or starts
+
+
 def _opens(step: Step) -> list[datetime | None]:
-    """Return at most one new term of the permission to decide: a time, or None to end it."""
-    was, is_ = _pending(step.before), _pending(step.after)
-    if is_ and not was:
-        return [step.after.asked.deadline]
-    return [None] if was and not is_ else []
+    """Return at most one new term of the permission: a time, or None to end it."""
+    was = step.before.open_until if step.before is not None else None
+    is_ = step.after.open_until
+    return [is_] if is_ != was else []
 
 
 def _working(request: Request | None) -> tuple[TokenSpec, ...]:

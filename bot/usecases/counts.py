@@ -37,7 +37,7 @@ class Opening:
     def limited_in(self) -> tuple[str, ...]:
         """The accounts that limit it."""
         counts = self.limits.counts_asks
-        asks = (account_of_person(self.step.after.requester),) if counts else ()
+        asks = (account_of_person(self.step.after.asked.asker),) if counts else ()
         return (*asks, *accounts_of(self.step))
 
     def counted(self, account: Account) -> Account:
@@ -47,7 +47,7 @@ class Opening:
             NotAllowed: A limit is reached.
         """
         asked = self.step.after.asked
-        if account.id != account_of_person(asked.by) or asked.emergency is not None:
+        if account.id != account_of_person(asked.asker) or asked.emergency is not None:
             return recounted(account, self.step)
         return with_ask(
             account, asked.bundle, at=asked.at, limits=self.limits, auto=self.step.approves
@@ -62,10 +62,10 @@ def accounts_of(step: Step) -> tuple[str, ...]:
         if asked.active_total is not None:
             found.append(account_of_bundle(asked.bundle))
         if asked.active_per_user is not None:
-            found.append(account_of_holder(asked.bundle, asked.by))
+            found.append(account_of_holder(asked.bundle, asked.asker))
     denied = asked.cool_down is not None and _denied_by_people(step)
     if denied or any(isinstance(event, GlassBroken | Reviewed) for event in step.events):
-        found.append(account_of_person(asked.by))
+        found.append(account_of_person(asked.asker))
     return tuple(found)
 
 
@@ -78,7 +78,7 @@ def recounted(account: Account, step: Step) -> Account:
     """
     after = step.after
     asked = after.asked
-    if account.id == account_of_person(asked.by):
+    if account.id == account_of_person(asked.asker):
         return _of_person(account, step)
     is_everybodys = account.id == account_of_bundle(asked.bundle)
     cap = asked.active_total if is_everybodys else asked.active_per_user

@@ -14,11 +14,11 @@ from bot.core.errors import BotError, Conflict, NotAllowed, NotFound, TooLate, U
 from bot.core.grant import Signing
 from bot.core.identity import BOT, Actor, RequestId, fingerprint, is_request_id
 from bot.core.known import Failure
-from bot.core.lifecycle import decide
-from bot.core.moves import Extend, Lapse, Move
+from bot.core.lifecycle import decide, lapsing
+from bot.core.moves import Extend, Move
 from bot.core.permission import Circumstances
 from bot.core.request import Request
-from bot.usecases.commits import Step, commit_of
+from bot.usecases.commits import Minting, Step, commit_of
 from bot.usecases.counts import Opening, accounts_of, recounted
 from bot.usecases.ports import (
     Clock,
@@ -63,6 +63,10 @@ async def _no_check(_: Request, __: Sequence[e.Event]) -> None:
     """Check nothing."""
 
 
+def _untold(_: Sequence[Failure]) -> None:
+    """Tell nobody: where nothing is decided nothing fails."""
+
+
 class Desk:
     """Carries out moves on stored requests.
 
@@ -70,7 +74,8 @@ class Desk:
         issuer: The tokens' `iss`.
         shown: Called with each request that changed, once it is stored.
         failed: Called with the conditions that could not be evaluated in a decision; returns at
-            once.
+            once. Left out where nothing is decided.
+        tokens: Where tokens are found or made; left out where they are signed.
     """
 
     def __init__(
@@ -79,7 +84,8 @@ class Desk:
         *,
         issuer: str,
         shown: Callable[[RequestId], None],
-        failed: Callable[[Sequence[Failure]], None],
+        failed: Callable[[Sequence[Failure]], None] = _untold,
+        tokens: Minting | None = None,
     ) -> None:
         self._stores = stores
         self._ledger = stores.ledger
@@ -87,6 +93,7 @@ class Desk:
         self._shown = shown
         self._failed = failed
         self.mint = Mint(stores.signer)
+        self._tokens: Minting = tokens or self.mint
 
     def circumstances(
         self, groups: frozenset[str] = frozenset(), resources: frozenset[str] = frozenset()
@@ -139,7 +146,7 @@ class Desk:
             except Conflict:
                 continue
             except TooLate:
-                await self._lapse(id_)
+                await self._lapse(request)
                 raise
         raise Conflict(_CROWDED, hint="try again")
 
@@ -184,7 +191,7 @@ class Desk:
         starts = any(isinstance(event, e.Started | e.Extended) for s in steps for event in s.events)
         if starts and not self._stores.clock.agrees():
             raise Unavailable("the clocks disagree, so nothing can be granted")
-        change = commit_of(id_, steps, accounts=accounts, mint=self.mint)
+        change = commit_of(id_, steps, accounts=accounts, mint=self._tokens)
         committed = await self._ledger.commit(change)
         self._tell(change, committed)
         if committed is Committed.DONE_BEFORE:
@@ -227,18 +234,19 @@ class Desk:
             recounted(account, step) for (step, _), account in zip(counting, accounts, strict=True)
         ]
 
-    async def _lapse(self, id_: RequestId) -> None:
-        """Let the request lapse now: somebody came too late, so they should see it on the card."""
+    async def _lapse(self, request: Request) -> None:
+        """Let it lapse now: somebody came too late, so they should see it on the card."""
+        move = lapsing(request)
         try:
             await self.carry_out(
-                id_,
-                Lapse(),
+                request.id,
+                move,
                 by=BOT,
                 case=self.circumstances(),
-                commit_id=CommitId(fingerprint("timer", "lapse", id_)),
+                commit_id=CommitId(fingerprint("too late", type(move).__name__, request.id)),
             )
         except BotError as problem:
-            log.info("lapse.left_to_timer", request=id_, code=problem.code)
+            log.info("lapse.left_to_timer", request=request.id, code=problem.code)
 
     def note_failures(self, decision: Decision, *, bundle: str) -> None:
         """Tell of the conditions about `bundle` that could not be evaluated."""

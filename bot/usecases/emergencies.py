@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import structlog
 
@@ -9,7 +10,7 @@ from bot.core import events as e
 from bot.core.account import account_of_person, not_barred
 from bot.core.decision import Allow, checked, decide_ask
 from bot.core.emergency import Emergency, glass_of, in_emergency, skipped_in
-from bot.core.errors import Conflict, NotAllowed, Unavailable
+from bot.core.errors import Conflict, Invalid, NotAllowed, Unavailable
 from bot.core.identity import Actor, request_id
 from bot.core.lifecycle import opened
 from bot.core.opening import known_of, requested
@@ -37,6 +38,20 @@ class Prospect:
 
     bundle: Bundle
     emergency: Emergency
+
+
+def not_for_later(bundle: str, start: datetime | str | None) -> None:
+    """Return if break-glass of `bundle` is for now, as every one is.
+
+    Args:
+        start: When it is to start, if anybody said so.
+
+    Raises:
+        Invalid: Somebody did.
+    """
+    if start:
+        hint = f"ask with /jit request {bundle}"
+        raise Invalid("break-glass is never for later", field="start", hint=hint)
 
 
 class Emergencies:
@@ -100,6 +115,7 @@ class Emergencies:
             Unavailable: Nothing was recorded; with OutcomeUnknown that is not known.
         """
         await self._gate.admit(by, fresh=True)
+        not_for_later(wish.bundle, wish.start)
         policy = self._policy()
         bundle = bundle_named(policy, wish.bundle)
         strict = in_emergency(policy, bundle)

@@ -12,6 +12,8 @@ def why_no_longer(original: Request, policy: Policy) -> str | None:
     """Return why today's bundle lets the grant of `original` go on no longer; None if it does."""
     if original.asked.emergency is not None:
         return "what break-glass gave ends at its time"
+    if original.asked.machine is not None:
+        return "a client asks anew when it needs more time"
     bundle = policy.bundles.get(original.asked.bundle)
     if bundle is None or original.grant is None:
         return None  # said with more words where the bundle, or the grant, is needed

@@ -7,6 +7,7 @@ from typing import Final
 from bot.core.account import DAY, account_of_person, auto_approved
 from bot.core.decision import Facts
 from bot.core.identity import Actor, RequestId
+from bot.core.machine import Machine
 from bot.core.policy import Policy
 from bot.core.request import Request
 from bot.core.scopes import Bundle
@@ -41,14 +42,19 @@ class FactFinder:
         besides: Collection[RequestId | None] = (),
         ticket: str | None = None,
         fresh: bool = False,
+        machine: Machine | None = None,
+        decided_for: datetime | None = None,
     ) -> Facts:
         """Return what `policy` must know of `who` to decide about `bundle`.
 
         Args:
+            now: Up to when things are counted.
             besides: What is not counted: the request that is decided on, and the one whose grant
                 it would prolong.
             ticket: The ticket that is named; None where nobody has named one yet.
             fresh: Whether groups are read anew.
+            machine: The client that asks in the name of `who`, or for itself.
+            decided_for: The moment that is decided about; None for `now`.
 
         Raises:
             Invalid: The ticket will not do.
@@ -62,12 +68,14 @@ class FactFinder:
         groups = await self._gate.groups_asking(who, bundle, policy, fresh=fresh)
         audited, unseen = await self._gate.groups_audited(who, bundle, policy)
         return Facts(
-            now=now,
+            now=decided_for or now,
             groups=groups | audited,
             unseen=unseen,
             active_grants=_live(requests, now) if requests is not None and wants_live else None,
             requests_today=_today(requests, now) if requests is not None and wants_today else None,
-            auto_today=await self._auto_today(who, declared, now),
+            auto_today=await self._auto_today(
+                machine.actor if machine is not None else who, declared, now
+            ),
             ticket=await self._ticket(who, declared, ticket),
         )
 

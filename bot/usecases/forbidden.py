@@ -77,6 +77,7 @@ class Forbidden:
                 policy,
                 now=now,
                 besides=(asked.request, asked.extends),
+                machine=asked.machine,
             )
         except NotAllowed as problem:
             return Judged(request=request, forbidden=str(problem))

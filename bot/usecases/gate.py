@@ -11,7 +11,8 @@ import structlog
 from bot.core.decision import Ask, Decision, NeedApproval, Reject
 from bot.core.emergency import Unreachable
 from bot.core.errors import Invalid, NotAllowed, Unavailable
-from bot.core.identity import Actor
+from bot.core.identity import Actor, Kind
+from bot.core.machine import Machine
 from bot.core.places import why_incompletable
 from bot.core.policy import Group, Policy, Stage, channels_in, groups_in
 from bot.core.request import Request
@@ -65,6 +66,8 @@ class Gate:
             NotAllowed: They may not (any more).
             Unavailable: Slack did not answer.
         """
+        if request.requester.kind is Kind.MACHINE:
+            return  # a client proves who it is by itself
         standing = await self._directory.standing(request.requester, fresh=True)
         if standing is not Standing.MEMBER:
             why = _TURNED_AWAY[standing]
@@ -124,7 +127,23 @@ class Gate:
             raise wrong
         return known
 
-    async def completable(self, decision: NeedApproval, ask: Ask) -> Completable:
+    async def owners(self, machine: Machine | None, policy: Policy) -> frozenset[str]:
+        """Return the Slack user ids of everybody who answers for `machine`.
+
+        Raises:
+            NotAllowed: Its owner is a group that is no more, so nobody knows who that is.
+            Unavailable: That group could not be read.
+        """
+        if machine is None:
+            return frozenset()
+        if machine.owner_user:
+            return frozenset({machine.owner_user})
+        group = policy.groups.get(machine.owner_group)
+        if group is None:
+            raise NotAllowed(f"nobody knows who answers for the client {machine.client}")
+        return await self._directory.members_of(group, about=machine.actor)
+
+    async def completable(self, decision: NeedApproval, ask: Ask, policy: Policy) -> Completable:
         """Return `decision`, or a no where nobody could complete its chain for who asks.
 
         Raises:
@@ -133,7 +152,8 @@ class Gate:
         chain = decision.chain
         await self.channels_must_do(ask.bundle, chain.stages)
         members = await self._members(groups_in(chain.stages), about=ask.by)
-        why = why_incompletable(chain, members, ask.by)
+        out = {ask.by.id} | await self.owners(ask.machine, policy)
+        why = why_incompletable(chain, members, frozenset(out))
         if why is None:
             return Completable(decision=decision, members=members)
         reasons = (*decision.reasons, f"chain {chain.name} cannot be completed: {why}")
@@ -150,6 +170,7 @@ class Gate:
         out = {request.requester.id, *(vote.by.id for vote in request.votes)}
         if None in members:
             return ()
+        out |= await self.owners(request.asked.machine, policy)
         return tuple(sorted({who for users in members for who in users or ()} - out))
 
     async def found(self, request: Request, policy: Policy) -> Found:
@@ -202,7 +223,9 @@ class Gate:
 
 def _with_a_say(request: Request, policy: Policy) -> tuple[Group, ...]:
     names = {group.name for group in request.asked.voices}
-    named = sorted({*names, request.asked.owner})
+    machine = request.asked.machine
+    besides = {machine.owner_group} if machine is not None else set()
+    named = sorted({*names, request.asked.owner} | besides)
     return tuple(policy.groups[name] for name in named if name in policy.groups)
 
 

@@ -5,9 +5,9 @@ All times are aware UTC datetimes. Stores raise `Unavailable` when nothing was d
 `OutcomeUnknown` when a change may or may not have been stored.
 """
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final, NewType, Protocol, TypeAlias
@@ -40,6 +40,8 @@ JobKind: TypeAlias = Timer | str
 QUEUE_OF: Mapping[str, Queue] = {
     Timer.LAPSE: Queue.SAFETY,
     Timer.END: Queue.SAFETY,
+    Timer.START: Queue.SAFETY,
+    Timer.CLAIM: Queue.SAFETY,
     Timer.ESCALATE: Queue.SAFETY,
     Timer.REMIND: Queue.MESSAGES,
     Timer.WARN: Queue.MESSAGES,
@@ -138,7 +140,8 @@ class Commit:
         subject: The request that the commit id is kept with.
         events: Appended to the history of their own request and to the one log.
         timers: Due times to set; None stops the timer.
-        opens: Until when the request may be decided; None removes the permission.
+        opens: Until when the request may be decided, or its grant be started by the requester;
+            None removes the permission.
         tokens: Tokens that may be used from now on; None ends one.
         ended: Tokens that end in it before their time, for those who verify by themselves.
         needs_open: Requests that must still be open (see `opens`), or nothing is stored.
@@ -284,6 +287,15 @@ class TokenIndex(Protocol):
             Unavailable: The store did not answer.
         """
 
+    async def living(self) -> Collection[tuple[TokenHash, TokenRecord]]:
+        """Return all tokens that may be used; for operators, as it looks at every one.
+
+        One that comes or goes meanwhile may be in it or not.
+
+        Raises:
+            Unavailable: The store did not answer.
+        """
+
 
 class EndedTokens(Protocol):
     """The tokens that ended before their time (see `Commit.ended`), in the order of the commits."""
@@ -330,6 +342,13 @@ class Signer(Protocol):
 
         Raises:
             Unavailable: The key has left the ring.
+        """
+
+    def signed(self, token: str, *, issuer: str) -> Mapping[str, Any]:
+        """Return the claims of an access token that we signed for `issuer`, whatever its time.
+
+        Raises:
+            Invalid: It is not such a token.
         """
 
 
@@ -394,6 +413,17 @@ class Directory(Protocol):
         """Return why cards cannot go to `channel` ("#name" or id), "" if they can.
 
         The bot must be in a private channel, and no channel shared with other companies will do.
+
+        Raises:
+            Unavailable: Slack did not answer.
+        """
+
+
+class Zones(Protocol):
+    """Where people are, in time."""
+
+    async def zone(self, who: Actor) -> tzinfo:
+        """Return the time zone of `who`; UTC where nobody knows it.
 
         Raises:
             Unavailable: Slack did not answer.

@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import datetime
 from functools import reduce
 
 from bot.core import events as e
@@ -10,6 +11,7 @@ from bot.core.client import Client
 from bot.core.decision import (
     Allow,
     Ask,
+    Decision,
     NeedApproval,
     checked,
     decide_ask,
@@ -20,11 +22,12 @@ from bot.core.errors import Conflict, Invalid, NotAllowed, NotFound, Refused, Wr
 from bot.core.explaining import Explanation, explained, supposed
 from bot.core.identity import BOT, Actor, Kind, RequestId, fingerprint, request_id
 from bot.core.lifecycle import decide, opened
-from bot.core.moves import Deliver, Move, Reveal, Revoke
+from bot.core.moves import Approve, Deliver, Move, Narrow, Reveal, Revoke
 from bot.core.opening import known_of, requested, settled
 from bot.core.permission import Circumstances
 from bot.core.policy import Policy
 from bot.core.request import Request, evolve
+from bot.core.starting import start_of
 from bot.usecases.commits import Step
 from bot.usecases.counts import Opening
 from bot.usecases.desk import Desk
@@ -34,6 +37,10 @@ from bot.usecases.gate import Gate, bundle_named
 from bot.usecases.ports import CommitId, Found, Ledger, Listings
 from bot.usecases.tickets import TicketDesk
 from bot.usecases.wishes import Outcome, Wish
+
+
+def _anything(_: Decision) -> None:
+    """Refuse nothing."""
 
 
 class Requests:
@@ -88,14 +95,15 @@ class Requests:
             reason=wish.reason,
             ticket=wish.ticket,
         )
-        return await self._open(request_id(delivery), ask, policy)
+        start = start_of(bundle, wish.start, now=self._desk.circumstances().now)
+        return await self.record(request_id(delivery), ask, policy, start=start)
 
     async def why(self, wish: Wish, *, by: Actor) -> Explanation:
         """Return what policy would say to `wish` now, and why; nothing is recorded.
 
         Raises:
-            Invalid: There is no such bundle, it cannot be had for so long, or a ticket that is
-                named will not do.
+            Invalid: There is no such bundle, it cannot be had for so long or so late, or a ticket
+                that is named will not do.
             NotAllowed: `by` may not use the bot.
             Unavailable: Something could not be looked up.
         """
@@ -107,12 +115,17 @@ class Requests:
         )
         now = self._desk.circumstances().now
         facts = await self._facts.about(
-            by, bundle.name, policy, now=now, ticket=wish.ticket or None
+            by,
+            bundle.name,
+            policy,
+            now=now,
+            ticket=wish.ticket or None,
+            decided_for=start_of(bundle, wish.start, now=now),
         )
         found = explained(ask, policy, facts)
         self._desk.note_failures(found.decision, bundle=bundle.name)
         if isinstance(found.decision, NeedApproval):
-            completable = await self._gate.completable(found.decision, ask)
+            completable = await self._gate.completable(found.decision, ask, policy)
             return replace(found, decision=completable.decision)
         return found
 
@@ -158,25 +171,51 @@ class Requests:
         if why_not is not None:
             raise WrongState(f"this cannot be extended: {why_not}", hint="ask anew when it ends")
         ask = asked_again(original, policy)
-        return await self._open(extension, ask, policy, prolongs=original)
+        return await self.record(extension, ask, policy, prolongs=original)
 
-    async def _open(
-        self, id_: RequestId, ask: Ask, policy: Policy, *, prolongs: Request | None = None
+    async def record(
+        self,
+        id_: RequestId,
+        ask: Ask,
+        policy: Policy,
+        *,
+        prolongs: Request | None = None,
+        accept: Callable[[Decision], None] = _anything,
+        start: datetime | None = None,
     ) -> Outcome:
+        """Record `ask` and what `policy` says to it.
+
+        Args:
+            prolongs: The request whose grant is to go on.
+            accept: Called with the decision before anything is stored; may refuse.
+
+        Raises:
+            NotAllowed: A limit is reached, or the bundle's channel cannot be used.
+            Unavailable: Nothing was recorded; with OutcomeUnknown that is not known.
+        """
         await self._gate.channels_must_do(ask.bundle)
         case = self._desk.circumstances()
         besides = (prolongs.id,) if prolongs is not None else ()
         facts = await self._facts.about(
-            ask.by, ask.bundle.name, policy, now=case.now, besides=besides, ticket=ask.ticket
+            ask.by,
+            ask.bundle.name,
+            policy,
+            now=case.now,
+            besides=besides,
+            ticket=ask.ticket,
+            machine=ask.machine,
+            decided_for=start,
         )
         decision = decide_ask(ask, policy, facts)
         self._desk.note_failures(decision, bundle=ask.bundle.name)
-        if isinstance(decision, Allow):
+        accept(decision)
+        if isinstance(decision, Allow) and ask.by.kind is Kind.PERSON:
             await self._gate.admit(ask.by, fresh=True)
         members: Mapping[str, frozenset[str] | None] = {}
         if isinstance(decision, NeedApproval):
-            completable = await self._gate.completable(decision, ask)
+            completable = await self._gate.completable(decision, ask, policy)
             decision, members = completable.decision, completable.members
+            accept(decision)
         read = policy.groups_read_for(ask.bundle.name)
         audited = () if facts.unseen else policy.groups_audited_for(ask.bundle.name)
         looked_up = [group.name for group in (*read, *audited)]
@@ -189,6 +228,7 @@ class Requests:
             seen=facts.ticket,
             known=known_of(facts, looked_up=looked_up),
             members=members,
+            start_at=start,
         )
         step = Step(None, opened(asked, settled=settled(decision), case=case))
         opening = Opening(step=step, limits=ask.bundle.limits)
@@ -213,9 +253,9 @@ class Requests:
                 id_,
                 move,
                 by=by,
-                case=await self._case(request, by),
+                case=await self._case(request, move, by),
                 commit_id=_commit_id(delivery, move, id_, by),
-                check=self._still_right,
+                check=self.still_right,
             )
 
     async def may(self, id_: RequestId, move: Move, *, by: Actor, delivery: str) -> Request:
@@ -226,17 +266,20 @@ class Requests:
         """
         request = await self._desk.load(id_)
         async with self._refusals_told(request, _name(move), by=by, delivery=delivery):
-            decide(request, move, by=by, case=await self._case(request, by))
+            decide(request, move, by=by, case=await self._case(request, move, by))
         return request
 
-    async def _case(self, request: Request, by: Actor) -> Circumstances:
+    async def _case(self, request: Request, move: Move, by: Actor) -> Circumstances:
         """Return the circumstances of a move of `by`.
 
         Raises:
-            NotAllowed: `by` may not use the bot.
+            NotAllowed: `by` may not use the bot, or a client's owner is nobody any more.
             Unavailable: Slack did not answer.
         """
         await self._gate.admit(by)
+        if isinstance(move, Approve | Narrow):
+            # Whoever could not be told from the client's owner must not approve.
+            await self._gate.owners(request.asked.machine, self.policy)
         groups = await self._gate.groups_acting(by, request, self.policy, fresh=True)
         return self._desk.circumstances(groups=groups)
 
@@ -250,16 +293,17 @@ class Requests:
             await self._desk.note_refusal(request.id, move, by=by, why=refusal, delivery=delivery)
             raise
 
-    async def _still_right(self, request: Request, events: Sequence[e.Event]) -> None:
-        """Return if what is approved would be granted by today's policy, to somebody still here.
+    async def still_right(self, request: Request, events: Sequence[e.Event]) -> None:
+        """Return if what is approved, or starts, would be granted by today's policy.
 
-        What an approver has narrowed is decided again at once, whoever else must still approve.
+        And to somebody still here. What an approver has narrowed is decided again at once, whoever
+        else must still approve; what is for later, for the moment when it is to start.
 
         Raises:
             NotAllowed: The policy, or the requester's place in it, has changed since the ask.
             Unavailable: Slack did not answer.
         """
-        if not any(isinstance(event, e.Approved | e.Narrowed) for event in events):
+        if not any(isinstance(event, e.Approved | e.Narrowed | e.Started) for event in events):
             return
         await self._gate.admit_requester(request)
         policy, asked = self.policy, reduce(evolve, events, request).asked
@@ -271,7 +315,11 @@ class Requests:
                 now=events[0].at,
                 besides=(asked.request, asked.extends),
                 ticket=asked.ticket,
+                machine=asked.machine,
+                decided_for=asked.decided_for(events[0].at),
             )
+            if not asked.stages:  # what policy approved by itself was counted when it did
+                facts = replace(facts, auto_today=0)
             decision = decided_again(asked, policy, facts)
             self._desk.note_failures(decision, bundle=asked.bundle)
             why = why_no_more(asked, decision)
@@ -298,12 +346,14 @@ class Requests:
         return self._desk.mint.token(grant.token)
 
     async def revoke_for(self, id_: RequestId, *, caller: Client, delivery: str) -> Outcome:
-        """End the grant of request `id_` for the client that answers for its resource.
+        """End the grant of request `id_` for the client that has its token, or its resource.
 
         Raises:
             Refused: It has ended already, or `caller` has no say.
         """
-        move, by = Revoke("by the API's owner"), Actor(Kind.MACHINE, caller.id)
+        asked = (await self._desk.load(id_)).asked
+        by = Actor(Kind.MACHINE, caller.id)
+        move = Revoke("it is needed no more" if by == asked.asker else "by the API's owner")
         return await self._desk.carry_out(
             id_,
             move,
@@ -343,8 +393,9 @@ class Requests:
         await self._gate.admit(by)
         request = await self._desk.load(id_)
         if request.requester != by:
-            groups = await self._gate.groups_acting(by, request, self.policy)
-            if not groups:
+            machine = request.asked.machine
+            owns = machine is not None and by.id == machine.owner_user
+            if not owns and not await self._gate.groups_acting(by, request, self.policy):
                 raise NotFound(f"there is no request {id_}", hint="see /jit list for yours")
         return request
 

@@ -2,27 +2,32 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import assert_never
+from datetime import timedelta
+from typing import Final, assert_never
 
 import structlog
 
-from bot.core.errors import NotFound, Refused, WrongState
+from bot.core.errors import NotAllowed, NotFound, Refused, Unavailable, WrongState
 from bot.core.events import Event
 from bot.core.identity import BOT, RequestId, fingerprint
 from bot.core.moves import (
     End,
     Escalate,
+    Forfeit,
     Lapse,
     MarkOverdue,
     Move,
     Remind,
     RemindReview,
+    Revoke,
     Scrub,
+    Start,
     Warn,
 )
 from bot.core.policy import Policy
 from bot.core.request import Request, timers
 from bot.core.states import Timer
+from bot.core.texts import LONGEST_REASON
 from bot.usecases.desk import Check, Desk
 from bot.usecases.gate import Gate
 from bot.usecases.ports import CommitId, Job
@@ -30,18 +35,29 @@ from bot.usecases.tickets import TicketDesk
 
 log = structlog.get_logger()
 
+# So long it is tried again to find out whether a grant may start at its time.
+START_PATIENCE: Final = timedelta(minutes=15)
+
 
 class Timers:
     """Carries out timer jobs.
 
     Args:
         policy: Returns the policy in force.
+        still_right: Refuses what today's policy would not have started.
     """
 
     def __init__(
-        self, desk: Desk, gate: Gate, *, policy: Callable[[], Policy], tickets: TicketDesk
+        self,
+        desk: Desk,
+        gate: Gate,
+        *,
+        policy: Callable[[], Policy],
+        tickets: TicketDesk,
+        still_right: Check,
     ) -> None:
         self._desk = desk
+        self._still_right = still_right
         self._gate = gate
         self._tickets = tickets
         self._policy = policy
@@ -55,21 +71,59 @@ class Timers:
         """
         id_, timer = job.id.request, Timer(job.id.kind)
         try:
-            await self._desk.carry_out(
-                id_,
-                await self._move(timer, id_),
-                by=BOT,
-                case=replace(self._desk.circumstances(), now=job.now),
-                commit_id=CommitId(fingerprint("timer", str(job.id), job.payload)),
-                check=_is_due(timer, job),
-            )
+            if timer is Timer.START:
+                await self._start(job)
+            else:
+                await self._carry_out(job, await self._move(timer, id_))
         except (Refused, NotFound) as pointless:
             log.info("timer.pointless", job=str(job.id), why=pointless.code)
+
+    async def _start(self, job: Job) -> None:
+        """Start a grant at its time, or end it if policy would not have it start now.
+
+        Where that cannot be found out it waits, and in the end it does not start.
+        """
+        try:
+            await self._carry_out(job, Start())
+        except NotAllowed as why:
+            await self._carry_out(job, Revoke(str(why)[:LONGEST_REASON]))
+        except Unavailable as why:
+            grant = (await self._desk.load(job.id.request)).waiting_grant
+            due = grant.starts_at if grant is not None else None
+            if due is None or job.now < due + START_PATIENCE:
+                raise
+            reason = f"whether it may start could not be found out in time: {why}"
+            await self._carry_out(job, Revoke(reason[:LONGEST_REASON]))
+
+    async def _carry_out(self, job: Job, move: Move) -> None:
+        kind = type(move).__name__
+        await self._desk.carry_out(
+            job.id.request,
+            move,
+            by=BOT,
+            case=replace(self._desk.circumstances(), now=job.now),
+            commit_id=CommitId(fingerprint("timer", str(job.id), job.payload, kind)),
+            check=self._check(job),
+        )
+
+    def _check(self, job: Job) -> Check:
+        """Return a check that the job's time has come, and that what starts may."""
+        is_due = _is_due(Timer(job.id.kind), job)
+
+        async def check(request: Request, events: Sequence[Event]) -> None:
+            await is_due(request, events)
+            await self._still_right(request, events)
+
+        return check
 
     async def _move(self, timer: Timer, id_: RequestId) -> Move:
         match timer:
             case Timer.LAPSE:
                 return Lapse()
+            case Timer.START:
+                return Start()
+            case Timer.CLAIM:
+                return Forfeit()
             case Timer.WARN:
                 return Warn()
             case Timer.END:

@@ -2,14 +2,17 @@
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from bot.core.client import Client
 from bot.core.errors import Refused
 from bot.core.events import TokenSpec
 from bot.core.grant import claims
-from bot.core.identity import RequestId, request_of
+from bot.core.identity import RequestId, request_of_token
 from bot.usecases.ports import Clock, Signer, TokenHash, TokenIndex, TokenRecord
+from bot.usecases.suspects import Presented, Suspects
+from bot.usecases.use import Use, UseLog, UseOutcome
 from bot.usecases.wishes import Outcome
 
 # RFC 7662, section 2.2: nothing else is said of a token that may not be used.
@@ -43,7 +46,7 @@ class Mint:
         """Return the token's hash and what is stored under it."""
         answer = {"active": True, "token_type": "Bearer", **claims(spec)}
         record = TokenRecord(
-            request=request_of(spec.jti.rpartition(".")[0]),
+            request=request_of_token(spec.jti),
             kid=spec.kid,
             answer=answer,
             expires_at=spec.expires_at,
@@ -62,45 +65,117 @@ class Revoker(Protocol):
         """
 
 
-class Tokens:
-    """What API owners may do with a token that they were shown."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """The call for which an API asks about a token.
 
-    def __init__(self, index: TokenIndex, signer: Signer, clock: Clock, revoker: Revoker) -> None:
+    Attributes:
+        scopes: Those that it needs; () where the API does not say.
+        address: From where it came, "" where the API does not say.
+    """
+
+    scopes: tuple[str, ...] = ()
+    address: str = ""
+
+
+UNTOLD: Final = Call()
+
+
+class Tokens:
+    """What API owners may do with a token that they were shown.
+
+    Args:
+        log: Where the use of tokens is taken down.
+        suspects: Who looks at tokens that stand nowhere.
+    """
+
+    def __init__(
+        self,
+        index: TokenIndex,
+        signer: Signer,
+        clock: Clock,
+        revoker: Revoker,
+        *,
+        log: UseLog,
+        suspects: Suspects,
+    ) -> None:
         self._index = index
         self._signer = signer
         self._clock = clock
         self._revoker = revoker
+        self._log = log
+        self._suspects = suspects
 
-    async def introspect(self, token: str, *, caller: Client) -> Mapping[str, Any]:
+    async def introspect(
+        self, token: str, *, caller: Client, call: Call = UNTOLD
+    ) -> Mapping[str, Any]:
         """Return the introspection answer for `caller` (RFC 7662, section 2.2).
 
-        A token that is unknown, ended, or meant for somebody else's resource is inactive alike.
+        A token that is unknown, ended, meant for somebody else's resource, or lacks a scope that
+        the call needs is inactive alike: who looks at nothing else lets nothing through.
 
         Raises:
             Unavailable: The store did not answer; the token must not be believed.
         """
-        record = await self._mine(token, caller)
-        return INACTIVE if record is None else record.answer
+        hash_ = hash_of(token)
+        record = await self._working(hash_)
+        if record is None or record.answer["aud"] not in caller.resources:
+            self._take_down_unknown(token, hash_, caller, call)
+            return INACTIVE
+        lacks = not set(call.scopes) <= set(record.answer["scope"].split(" "))
+        self._log.note(
+            Use(
+                request=record.request,
+                jti=record.answer["jti"],
+                scopes=call.scopes,
+                resource=record.answer["aud"],
+                outcome=UseOutcome.BEYOND if lacks else UseOutcome.ALLOWED,
+                point=caller.id,
+                address=call.address,
+                at=self._clock.now(),
+            )
+        )
+        return INACTIVE if lacks else record.answer
+
+    def _take_down_unknown(self, token: str, hash_: TokenHash, caller: Client, call: Call) -> None:
+        # Who answers for several APIs has not said for which of them it asks.
+        if call.scopes and len(caller.resources) == 1:
+            self._log.alive(min(caller.resources), point=caller.id)
+        self._suspects.present(
+            Presented(
+                token=token,
+                hash=hash_,
+                resources=caller.resources,
+                scopes=call.scopes,
+                point=caller.id,
+                address=call.address,
+                at=self._clock.now(),
+            )
+        )
 
     async def revoke(self, token: str, *, caller: Client, delivery: str) -> None:
-        """End the grant of `token` if it is for a resource of `caller` (RFC 7009, section 2.1).
+        """End the grant of `token` if `caller` has it, or its resource (RFC 7009, section 2.1).
 
         Any other token is left alone, and the answer does not tell.
 
         Raises:
             Unavailable: The store did not answer; the token may still work.
         """
-        record = await self._mine(token, caller)
-        if record is None:
+        record = await self._working(hash_of(token))
+        if record is None or not _may_revoke(record, caller):
             return
         try:
             await self._revoker.revoke_for(record.request, caller=caller, delivery=delivery)
         except Refused:
             return  # it has ended in the meantime, which is what was wanted
 
-    async def _mine(self, token: str, caller: Client) -> TokenRecord | None:
-        record = await self._index.find(hash_of(token))
-        if record is None or record.answer["aud"] not in caller.resources:
+    async def _working(self, hash_: TokenHash) -> TokenRecord | None:
+        record = await self._index.find(hash_)
+        if record is None:
             return None
         dead = record.expires_at <= self._clock.now() or not self._signer.knows(record.kid)
         return None if dead else record
+
+
+def _may_revoke(record: TokenRecord, caller: Client) -> bool:
+    return record.answer["aud"] in caller.resources or record.answer["client_id"] == caller.id

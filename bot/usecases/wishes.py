@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bot.core.events import Event
 from bot.core.request import Request
@@ -15,6 +15,7 @@ class Wish:
     Attributes:
         scopes: None for all of the bundle's.
         duration: None for the bundle's default.
+        start: None for as soon as it is approved.
     """
 
     bundle: str
@@ -22,6 +23,7 @@ class Wish:
     duration: timedelta | None = None
     reason: str = ""
     ticket: str = ""
+    start: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

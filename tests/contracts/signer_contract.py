@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from bot.core.errors import Unavailable
+from bot.core.errors import Invalid, Unavailable
 from bot.core.grant import claims
 from bot.usecases.ports import Signer
 from tests.builders import REQUEST, T0, granted, requested
@@ -46,3 +46,26 @@ class SignerContract:
         assert rest.active_kid != gone
         with pytest.raises(Unavailable):
             rest.sign(CLAIMS, kid=gone)
+
+    def test_what_it_signed_it_knows_again_whatever_the_time(
+        self, signer: Signer, kids: list[str]
+    ) -> None:
+        for kid in kids:
+            token = signer.sign({**CLAIMS, "exp": 1}, kid=kid)
+            assert signer.signed(token, issuer=CLAIMS["iss"]) == {**CLAIMS, "exp": 1}
+
+    def test_what_it_did_not_sign_or_not_for_that_issuer_it_does_not_know(
+        self, signer: Signer, without: Callable[[str], Signer]
+    ) -> None:
+        token = signer.sign(CLAIMS, kid=signer.active_kid)
+        head, body, signature = token.split(".")
+        other = "A" if signature[5] != "A" else "B"
+        forged = f"{head}.{body}.{signature[:5]}{other}{signature[6:]}"
+        texts = (forged, f"{head}.{body}.", f"{body}.{head}.{signature}", "a.b.c", "", "\ud800.x.y")
+        for text in texts:
+            with pytest.raises(Invalid):
+                signer.signed(text, issuer=CLAIMS["iss"])
+        with pytest.raises(Invalid):
+            signer.signed(token, issuer="https://else.example")
+        with pytest.raises(Invalid):
+            without(signer.active_kid).signed(token, issuer=CLAIMS["iss"])

@@ -27,6 +27,7 @@ from bot.usecases.ports import (
     TokenRecord,
     Write,
 )
+from bot.usecases.use import UseBook
 from tests.builders import REQUEST, TEAM, a_request
 
 # Short enough to wait for on a real server, long enough not to pass by chance.
@@ -46,6 +47,7 @@ class World:
     tokens: TokenIndex
     ended: EndedTokens
     once: Once
+    use: UseBook
     now: Callable[[], datetime]
     wait: Callable[[timedelta], Awaitable[None]]
 
@@ -95,7 +97,7 @@ def token(expires_at: datetime, name: str = "a") -> tuple[TokenHash, TokenRecord
         answer={"active": True, "exp": 1, "scope": "a b", "sub": f"person:{TEAM}:UANNA"},
         expires_at=expires_at,
     )
-    return TokenHash(name * 64), record
+    return TokenHash((name * 64)[:64]), record
 
 
 def ended_token(at: datetime, jti: str = "G-1.1") -> EndedToken:

@@ -16,12 +16,14 @@ from bot.core.moves import (
     Answer,
     Approve,
     Cancel,
+    Claim,
     Deliver,
     Deny,
     End,
     EndWithTicket,
     Escalate,
     Extend,
+    Forfeit,
     Lapse,
     Move,
     Narrow,
@@ -30,6 +32,7 @@ from bot.core.moves import (
     Reveal,
     Revoke,
     Scrub,
+    Start,
     Warn,
 )
 from bot.core.permission import MAY, Circumstances
@@ -111,6 +114,15 @@ asks = st.builds(
     duration=st.integers(1, 90).map(lambda minutes: timedelta(minutes=minutes)),
     seen=st.sampled_from([None, SeenTicket(tracker=Tracker.JIRA, watched=timedelta(minutes=1))]),
 )
+# Each begins as it is approved, when its holder begins it, or at a time of its own.
+clocks = st.sampled_from(
+    [
+        {},
+        {"claim_within": timedelta(minutes=20)},
+        {"start_at": T0 + timedelta(minutes=15)},
+    ]
+)
+asks = st.builds(lambda first, clock: replace(first, **clock), asks, clocks)
 EXTENSION = asked(request=RequestId("R-BBBBBBBBBBBB"), extends=RequestId("R-AAAAAAAAAAAA"))
 moves: st.SearchStrategy[Move] = st.one_of(
     st.just(Approve()),
@@ -130,6 +142,9 @@ moves: st.SearchStrategy[Move] = st.one_of(
     st.sampled_from([Deliver(f"G-AAAAAAAAAAAA.{n}") for n in (1, 2)]),
     st.sampled_from([Scrub(f"G-AAAAAAAAAAAA.{n}") for n in (1, 2)]),
     st.just(Reveal()),
+    st.just(Start()),
+    st.just(Claim()),
+    st.just(Forfeit()),
     st.just(Warn()),
     st.just(Extend(EXTENSION)),
     st.just(End()),
@@ -246,8 +261,8 @@ def test_what_is_granted_is_never_wider_than_what_was_asked(first, script):
         assert token.audience == first.resource
         assert token.subject == str(first.by)
     assert request.asked.duration <= first.duration
-    token = request.grant.tokens[0]
-    assert token.expires_at - token.issued_at <= request.asked.duration
+    for token in request.grant.tokens[:1]:
+        assert token.expires_at - token.issued_at <= request.asked.duration
     for token in request.grant.tokens[1:]:
         assert token.expires_at - token.issued_at <= EXTENSION.longest + timedelta(seconds=1)
 
@@ -257,10 +272,52 @@ def test_a_request_is_settled_and_a_grant_closed_at_most_once(first, script):
     events = play(first, script).events
     settling = {e.Approved, e.Denied, e.Cancelled, e.Lapsed}
     assert sum(type(event) in settling for event in events) <= 1
-    assert sum(isinstance(event, e.Ended | e.Revoked) for event in events) <= 1
+    assert sum(isinstance(event, e.Ended | e.Revoked | e.Unclaimed) for event in events) <= 1
     assert sum(isinstance(event, e.Started) for event in events) <= 1
     starts = [event for event in events if isinstance(event, e.Started)]
     assert not starts or any(isinstance(event, e.Approved) for event in events)
+
+
+@given(asks, steps)
+def test_no_token_is_there_before_the_start_or_works_after_the_end(first, script):
+    played = play(first, script)
+    begun = over = False
+    for event, snapshot in zip(played.events, played.snapshots, strict=True):
+        begun = begun or isinstance(event, e.Started)
+        over = over or isinstance(event, e.Ended | e.Revoked | e.Unclaimed)
+        tokens = snapshot.grant.tokens if snapshot.grant is not None else ()
+        assert bool(tokens) == begun
+        assert (snapshot.working_grant is not None) == (begun and not over)
+
+
+@given(asks, steps)
+def test_a_grant_starts_once_when_its_clock_says_so(first, script):
+    played = play(first, script)
+    made = next((each for each in played.events if isinstance(each, e.Granted)), None)
+    starts = [event for event in played.events if isinstance(event, e.Started)]
+    assert len(starts) <= (made is not None)
+    for event in starts:
+        assert event.token.issued_at == event.at.replace(microsecond=0)
+        if first.claim_within is not None:
+            assert event.by == first.by
+            assert made.at <= event.at < made.claim_by == made.at + first.claim_within
+        elif made.starts_at is not None:
+            assert event.by == BOT
+            assert made.at < first.start_at == made.starts_at <= event.at
+        else:
+            assert (event.at, event.by) == (made.at, made.by)
+            assert first.start_at is None or first.start_at <= made.at
+    for event in played.events:
+        if isinstance(event, e.Unclaimed):
+            assert not starts
+            assert event.at >= made.claim_by
+
+
+@given(asks, steps)
+def test_what_may_be_started_is_open_until_it_lapses(first, script):
+    for snapshot in play(first, script).snapshots:
+        due = timers(snapshot)
+        assert snapshot.open_until == due.get(Timer.LAPSE, due.get(Timer.CLAIM))
 
 
 @given(asks, steps)
@@ -272,6 +329,9 @@ def test_the_timers_are_those_of_the_state(first, script):
         assert set(due) <= owned
         must = {Timer.LAPSE, Timer.END} & owned
         assert must <= set(due)
+        if grant is not None and grant.waits:
+            known = {Timer.START: grant.starts_at, Timer.CLAIM: grant.claim_by}
+            assert due == {timer: at for timer, at in known.items() if at is not None}
         if grant is not None and grant.works:
             assert due[Timer.END] == grant.ends_at
 
@@ -300,7 +360,20 @@ def approved() -> Request:
     return request
 
 
+def waiting(**clock: object) -> Request:
+    """Return a request that was approved after a minute, and whose grant has yet to start."""
+    return decided(Request(asked=asked(**clock)), Approve(), BEN)
+
+
+def decided(request: Request, move: Move, by: Actor, minutes: float = 1) -> Request:
+    for event in decide(request, move, by=by, case=case(minutes, by)):
+        request = evolve(request, event)
+    return request
+
+
 LIVE = approved()
+CLAIMABLE = waiting(claim_within=timedelta(minutes=20))
+PLANNED = waiting(start_at=T0 + timedelta(minutes=15))
 PENDING = Request(asked=asked())
 ROLES = {
     "requester": ANNA,
@@ -314,6 +387,9 @@ ALLOWED = {
     (Deny("no"), "approver"),
     (Cancel(), "requester"),
     (Lapse(), "bot"),
+    (Claim(), "requester"),
+    (Start(), "bot"),
+    (Forfeit(), "bot"),
     (Deliver("G-AAAAAAAAAAAA.1"), "bot"),
     (Scrub("G-AAAAAAAAAAAA.1"), "bot"),
     (Scrub("G-AAAAAAAAAAAA.1"), "requester"),
@@ -327,7 +403,12 @@ ALLOWED = {
     (Revoke(), "owner"),
     (Revoke(), "bot"),
 }
-WHEN = {Lapse: 61, End: 32}
+WHEN = {Lapse: 61, End: 32, Start: 15, Forfeit: 21}
+WHERE = {
+    **dict.fromkeys((Approve, Deny, Cancel, Lapse), PENDING),
+    **dict.fromkeys((Claim, Forfeit), CLAIMABLE),
+    Start: PLANNED,
+}
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -335,7 +416,7 @@ WHEN = {Lapse: 61, End: 32}
     "move", sorted({m for m, _ in ALLOWED}, key=repr), ids=lambda m: type(m).__name__
 )
 def test_who_may_move_what(move, role):
-    request = PENDING if isinstance(move, Approve | Deny | Cancel | Lapse) else LIVE
+    request = WHERE.get(type(move), LIVE)
     here = case(WHEN.get(type(move), 2), ROLES[role])
     if (move, role) in ALLOWED:
         assert decide(request, move, by=ROLES[role], case=here)
@@ -460,12 +541,6 @@ def test_every_state_can_be_reached():
     assert reviewed == set(ReviewState)
 
 
-def decided(request: Request, move: Move, by: Actor, minutes: float = 1) -> Request:
-    for event in decide(request, move, by=by, case=case(minutes, by)):
-        request = evolve(request, event)
-    return request
-
-
 TWO = Stage(name="two", approvers=(group("leads"),), quorum=2)
 LESS = Narrow("", ("invoices:read",), timedelta(minutes=10))
 
@@ -559,3 +634,59 @@ def test_questions_come_to_an_end():
         request = decided(request, Question(f"why {number}?"), BEN)
     with pytest.raises(WrongState, match="20 questions"):
         decide(request, Question("why?"), by=BEN, case=case(1, BEN))
+
+
+@pytest.mark.parametrize(
+    "role", [role for role in ROLES if role != "stranger"], ids=lambda role: role
+)
+@pytest.mark.parametrize("request_", [CLAIMABLE, PLANNED], ids=["claimable", "planned"])
+def test_who_may_end_a_grant_may_do_so_before_it_starts(request_, role):
+    by = ROLES[role]
+    over = decided(request_, Revoke("no need"), by, minutes=2)
+    assert over.grant.state is GrantState.REVOKED
+    assert over.grant.never_started
+    assert timers(over) == {}
+    for move, who in ((Start(), BOT), (Claim(), ANNA)):
+        with pytest.raises(WrongState, match="revoked already"):
+            decide(over, move, by=who, case=case(16, who))
+
+
+def test_a_stranger_ends_nothing_before_it_starts():
+    with pytest.raises(NotAllowed):
+        decide(CLAIMABLE, Revoke(), by=ROLES["stranger"], case=case(2, ROLES["stranger"]))
+
+
+def test_a_claim_comes_in_time_or_too_late_and_then_it_lapses():
+    last = T0 + timedelta(minutes=21) - timedelta(milliseconds=1)
+    (started,) = decide(CLAIMABLE, Claim(), by=ANNA, case=replace(case(0), now=last))
+    assert started.token.expires_at - started.token.issued_at == timedelta(minutes=30)
+    with pytest.raises(TooLate, match="the time to start this is over"):
+        decide(CLAIMABLE, Claim(), by=ANNA, case=case(21))
+    with pytest.raises(WrongState, match="has not come"):
+        decide(CLAIMABLE, Forfeit(), by=BOT, case=replace(case(0), now=last))
+    assert decided(CLAIMABLE, Forfeit(), BOT, minutes=21).grant.state is GrantState.EXPIRED
+
+
+def test_each_grant_starts_by_its_own_clock_only():
+    for request, move, by in (
+        (CLAIMABLE, Start(), BOT),
+        (PLANNED, Claim(), ANNA),
+        (PLANNED, Forfeit(), BOT),
+    ):
+        with pytest.raises(WrongState, match="does not start so"):
+            decide(request, move, by=by, case=case(30, by))
+    with pytest.raises(WrongState, match="has not come"):
+        decide(PLANNED, Start(), by=BOT, case=case(14))
+    assert decided(PLANNED, Start(), BOT, minutes=15).working_grant is not None
+
+
+@pytest.mark.parametrize("move", [Deliver("G-AAAAAAAAAAAA.1"), Scrub("G-AAAAAAAAAAAA.1"), Reveal()])
+def test_what_has_not_started_has_nothing_to_show(move):
+    by = BOT if isinstance(move, Deliver) else ANNA
+    with pytest.raises(WrongState, match="has not started yet"):
+        decide(CLAIMABLE, move, by=by, case=case(2, by))
+
+
+def test_what_is_approved_after_the_time_it_was_to_start_starts_at_once():
+    late = Request(asked=asked(start_at=T0 + timedelta(minutes=1)))
+    assert decided(late, Approve(), BEN, minutes=1).working_grant is not None

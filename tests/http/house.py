@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from hashlib import sha256
+from ipaddress import ip_network
+from secrets import token_urlsafe
 from typing import Any
 from urllib.parse import quote_plus
 
@@ -15,13 +17,17 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from redis.asyncio import Redis
 
 from bot.core.client import Client, Resource
+from bot.core.enforcement import homes_of
 from bot.core.events import Approved
-from bot.core.grant import Signing, started
+from bot.core.grant import Signing, granted
 from bot.core.identity import BOT
+from bot.core.policy import Policy
 from bot.http.clients import Clients
 from bot.http.health import Report
+from bot.http.peers import Peers
 from bot.http.server import HttpParts, make_runner
 from bot.keyring import Keyring
+from bot.slack.memory import MemoryDirectory
 from bot.store.memory import (
     MemoryEndedTokens,
     MemoryLedger,
@@ -34,13 +40,19 @@ from bot.store.redis import RedisStore
 from bot.telemetry import MemoryMetrics
 from bot.usecases.commits import Step, commit_of
 from bot.usecases.desk import Desk, Stores
+from bot.usecases.enforcement import Enforcement
 from bot.usecases.gate import Gate
+from bot.usecases.machines import Machines
 from bot.usecases.ports import CommitId
+from bot.usecases.recording import MemoryUseLog
 from bot.usecases.requests import Requests
 from bot.usecases.revocations import Revocations
+from bot.usecases.suspects import Suspects
+from bot.usecases.tickets import TicketDesk
 from bot.usecases.tokens import Mint, Tokens
 from tests.builders import requested
 from tests.clocks import ManualClock
+from tests.http.machines import ASKING, a_workspace, machine_policy
 
 ISSUER = "https://jit.example"
 SECRETS = {"billing-api": "correct horse", "deploy-api": "battery/staple", "odd id+": "100 %:ö&="}
@@ -63,7 +75,11 @@ APIS = {
         uri="https://billing.example",
         title="Billing",
         owner="finance",
-        scopes={"invoices:read": "Read invoices", "invoices:write": "Change invoices"},
+        scopes={
+            "invoices:read": "Read invoices",
+            "invoices:write": "Change invoices",
+            "refunds:read": "Read refunds",
+        },
     )
 }
 
@@ -87,6 +103,8 @@ class House:
 
     Attributes:
         problems: What /readyz finds.
+        gateways: Addresses and networks of the gateways that are trusted.
+        cached_for: How long a gateway may keep that a call may pass.
         whole: Whether the store was never wiped.
     """
 
@@ -100,8 +118,26 @@ class House:
     metrics: MemoryMetrics = field(default_factory=MemoryMetrics)
     problems: list[str] = field(default_factory=list)
     slack: Any = None
+    clients: dict[str, Client] = field(default_factory=lambda: {**CLIENTS, **ASKING})
+    policy: Policy = field(default_factory=machine_policy)
+    directory: MemoryDirectory = field(default_factory=a_workspace)
+    alarm: str = "#alarms"
     whole: bool = True
-    clients: dict[str, Client] = field(default_factory=lambda: dict(CLIENTS))
+    log: MemoryUseLog = field(default_factory=MemoryUseLog)
+    presented: list[Suspects] = field(default_factory=list)
+    apis: dict[str, Resource] = field(default_factory=lambda: dict(APIS))
+    gateways: tuple[str, ...] = ()
+    cached_for: timedelta = timedelta(seconds=5)
+
+    def suspects(self, issuer: str) -> Suspects:
+        """Return what looks at tokens that stand nowhere; `look` has it look."""
+        made = Suspects(self.log, self.ring, issuer=issuer, metrics=self.metrics)
+        self.presented.append(made)
+        return made
+
+    def look(self) -> None:
+        for each in self.presented:
+            each.look()
 
     async def grant(self, *, lasts: timedelta = timedelta(minutes=30), **over: Any) -> str:
         """Return the token of a grant that starts now."""
@@ -109,7 +145,7 @@ class House:
         asked = requested(**{"at": at, "duration": lasts, "longest": lasts, **over})
         signing = Signing(issuer=ISSUER, kid=self.ring.active_kid)
         approved = Approved(request=asked.request, at=at, by=BOT)
-        facts = (asked, approved, *started(asked, now=at, by=BOT, signing=signing))
+        facts = (asked, approved, *granted(asked, now=at, by=BOT, signing=signing))
         change = commit_of(CommitId(f"live:{asked.request}"), [Step(None, facts)], mint=mint)
         await self.ledger.commit(change)
         return mint.token(facts[-1].token)
@@ -125,15 +161,22 @@ class House:
         return Desk(stores, issuer=ISSUER, shown=lambda _: None, failed=lambda _: None)
 
     def requests(self) -> Requests:
-        nobody: Any = None  # no person acts here
-        gate = Gate(nobody)
         return Requests(
             self.desk(),
-            gate,
+            Gate(self.directory),
             ledger=self.ledger,
             listings=self.listings,
-            policy=nobody,
-            tickets=nobody,
+            policy=lambda: self.policy,
+            tickets=TicketDesk(trackers={}, directory=self.directory),
+        )
+
+    def machines(self) -> Machines:
+        return Machines(
+            self.requests(),
+            self.desk().mint,
+            policy=lambda: self.policy,
+            alarm=lambda: self.alarm,
+            draw=token_urlsafe,
         )
 
     def parts(self, *, issuer: str = ISSUER) -> HttpParts:
@@ -150,12 +193,27 @@ class House:
             is_whole=lambda: self.whole,
         )
         return HttpParts(
-            tokens=Tokens(self.tokens, self.ring, self.clock, self.requests()),
+            tokens=Tokens(
+                self.tokens,
+                self.ring,
+                self.clock,
+                self.requests(),
+                log=self.log,
+                suspects=self.suspects(issuer),
+            ),
+            machines=self.machines(),
             revocations=revocations,
             clients=Clients(lambda: self.clients, issuer=issuer, once=self.once, clock=self.clock),
             jwks=self.ring.jwks,
             issuer=issuer,
-            resources=lambda: APIS,
+            resources=lambda: self.apis,
+            scopes=lambda: self.policy.scopes,
+            homes=lambda: homes_of(self.apis.values(), ()),
+            enforcement=Enforcement(
+                self.tokens, self.ring, self.clock, self.log, self.suspects(issuer)
+            ),
+            peers=Peers([ip_network(each) for each in self.gateways]),
+            cached_for=self.cached_for,
             slack=self.slack,
             ready=ready,
             render_metrics=render,

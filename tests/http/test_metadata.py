@@ -9,6 +9,11 @@ from tests.http.house import APIS, ISSUER, served
 PLACES = ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"]
 
 
+def content(**over):
+    plain = {"resources": lambda: APIS, "scopes": lambda: frozenset({"logs:read"}), "grants": ["x"]}
+    return Metadata(ISSUER, **{**plain, **over}).content()
+
+
 @pytest.mark.parametrize("place", PLACES)
 async def test_it_is_found_under_both_names_and_may_be_kept(api, place):
     async with api.get(place, headers={"Host": "evil.example"}) as reply:
@@ -22,17 +27,21 @@ async def test_it_is_found_under_both_names_and_may_be_kept(api, place):
 async def test_every_address_in_it_is_served(house):
     app = make_app(house.parts())
     served_paths = {resource.canonical for resource in app.router.resources()}
-    content = Metadata(ISSUER, resources=lambda: APIS).content()
-    named = [url for name, url in content.items() if name.endswith(("_endpoint", "_uri"))]
+    named = [url for name, url in content().items() if name.endswith(("_endpoint", "_uri"))]
     assert named
     assert {url.removeprefix(ISSUER) for url in named} <= served_paths
 
 
 async def test_the_members_that_are_required_are_there():
-    said = Metadata(ISSUER, resources=lambda: APIS).content()
+    said = content()
     assert said["response_types_supported"] == ["id_token"]
     assert said["subject_types_supported"] == ["public"]
-    assert said["scopes_supported"] == ["invoices:read", "invoices:write"]
+    assert said["scopes_supported"] == [
+        "invoices:read",
+        "invoices:write",
+        "logs:read",
+        "refunds:read",
+    ]
     assert said["protected_resources"] == ["https://billing.example"]
     methods = said["introspection_endpoint_auth_methods_supported"]
     assert methods == ["client_secret_basic", "client_secret_post", "private_key_jwt"]
@@ -40,7 +49,7 @@ async def test_the_members_that_are_required_are_there():
 
 
 async def test_nothing_is_listed_where_no_api_is_declared():
-    said = Metadata(ISSUER, resources=dict).content()
+    said = content(resources=dict, scopes=frozenset)
     assert "scopes_supported" not in said
     assert "protected_resources" not in said
 

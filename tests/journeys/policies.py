@@ -224,6 +224,55 @@ bundles:
       notify: ["#general"]
       review_by: [security]
       review_within: 24h
+  spare:
+    title: Repair a spare
+    scopes: [spares:write]
+    resource: https://billing.example
+    environment: production
+    access: write
+    risk: medium
+    owner: security
+    channel: "#access-requests"
+    max_duration: 1h
+    default_duration: 30m
+    starts: reveal
+  safe:
+    title: Open the safe
+    scopes: [safe:read]
+    resource: https://billing.example
+    environment: production
+    access: read
+    risk: high
+    owner: security
+    channel: "#access-requests"
+    max_duration: 1h
+    default_duration: 30m
+    starts: reveal
+    claim_within: 30m
+  fleeting:
+    title: Be quick
+    scopes: [logs:read]
+    environment: staging
+    access: read
+    risk: low
+    owner: security
+    channel: "#access-requests"
+    max_duration: 1h
+    default_duration: 30m
+    starts: reveal
+    claim_within: 2s
+  planned:
+    title: Plan a move
+    scopes: [moves:write]
+    resource: https://billing.example
+    environment: production
+    access: write
+    risk: medium
+    owner: security
+    channel: "#access-requests"
+    max_duration: 1h
+    default_duration: 30m
+    start_within: 7d
   sized:
     title: Read in size
     scopes: [logs:read]
@@ -326,7 +375,7 @@ rules:
     decision: require
     chain: manager
   - id: by-a-lead
-    bundles: {name: [read, refund, alarm, urgent, sealed]}
+    bundles: {name: [read, refund, alarm, urgent, sealed, spare, planned]}
     requesters: [engineers]
     decision: require
     chain: one-lead
@@ -351,7 +400,7 @@ rules:
     decision: require
     chain: quickly
   - id: at-once
-    bundles: {name: [logs, vault, hidden, partners]}
+    bundles: {name: [logs, vault, hidden, partners, safe, fleeting]}
     requesters: [engineers]
     decision: auto_approve
   - id: no-way

@@ -68,6 +68,29 @@ def test_the_right_files_are_right(tmp_path):
             "13:15: {at}.delivery: 'email' is not allowed (there is message, reveal)",
         ),
         (
+            "starts: claim",
+            "13:13: {at}.starts: 'claim' is not allowed (there is approval, reveal)",
+        ),
+        (
+            "claim_within: 1h",
+            ("13:19: {at}.claim_within: nobody starts it; write `starts: reveal`, or take it out"),
+        ),
+        (
+            "starts: reveal\n    claim_within: 60",
+            "14:19: {at}.claim_within: 60 is not a duration; write 30m, 2h, 1h30m or 7d",
+        ),
+        (
+            "starts: reveal\n    start_within: 1d",
+            (
+                "14:19: {at}.start_within: who asks starts it anyway, by `starts: reveal`;"
+                " take one of them out"
+            ),
+        ),
+        (
+            "start_within: 0m",
+            "13:19: {at}.start_within: must be longer than nothing",
+        ),
+        (
             "owner: Leads",
             "9:12: {at}.owner: 'Leads' is not a name: small letters, digits and dashes",
         ),

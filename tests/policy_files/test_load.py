@@ -85,6 +85,21 @@ def test_what_a_bundle_leaves_out_has_a_default(tmp_path):
     assert (plain.description, plain.labels) == ("", {})
 
 
+@pytest.mark.parametrize(
+    ("lines", "claim", "start"),
+    [
+        ("starts: approval", None, None),
+        ("starts: reveal", timedelta(hours=1), None),
+        ("starts: reveal\n    claim_within: 2d", timedelta(days=2), None),
+        ("start_within: 7d", None, timedelta(days=7)),
+        ("reason_min: 10", None, None),
+    ],
+)
+def test_when_the_time_of_a_grant_begins(tmp_path, lines, claim, start):
+    found = loaded(tmp_path, bundles=bundle(lines)).policy.bundles["billing-read"]
+    assert (found.claim_within, found.start_within) == (claim, start)
+
+
 @pytest.mark.parametrize("risk", Risk)
 def test_a_token_of_high_or_critical_risk_is_only_revealed(tmp_path, risk):
     chosen = loaded(tmp_path, bundles=bundle(f"risk: {risk}")).policy.bundles["billing-read"]

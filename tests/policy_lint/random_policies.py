@@ -20,6 +20,7 @@ START = datetime(2026, 3, 1, tzinfo=UTC)
 RESOURCE = "https://jit.example"
 # Who is in them stands elsewhere, so a request may be in any of them.
 FOREIGN = ("eng", "sre", "sec", "con")
+CLIENTS = ("ci", "cd")
 USERS = ("U0ANNA", "U0BEN", "U0CLEO")
 CONDITIONS = (
     "request.duration <= duration('{n}h')",
@@ -72,6 +73,18 @@ def requesters(dice, least):
     return f", requesters: [{', '.join(named)}]" if named else ""
 
 
+def aside(dice):
+    """Return dice that throw what `dice` would, which then still will."""
+    other = random.Random()
+    other.setstate(dice.getstate())
+    return other
+
+
+def clients(dice, likely):
+    other = aside(dice)
+    return f", clients: [{other.choice(CLIENTS)}]" if other.random() < likely else ""
+
+
 def bundle(dice, number):
     labels = dice.choice(("", "team: pay", "team: web", "team: sre"))
     limits = dice.choice(("", ", limits: {auto_per_day: 2}"))
@@ -100,7 +113,7 @@ def rule(dice, number):
     about = dice.choice(
         ("{}", "{environment: [production]}", "{name: [b1, b2]}", "{risk: [low, medium]}")
     )
-    whose = requesters(dice, 0 if verdict == "deny" else 1)
+    whose = requesters(dice, 0 if verdict == "deny" else 1) + clients(dice, 0.15)
     return (
         f"  - {{id: r{number}, bundles: {about}{whose}, decision: {verdict}"
         f"{chain}{cap}{during}{mode}{conditions(dice, 2)}}}\n"
@@ -112,7 +125,8 @@ def guardrail(dice, number):
     what = dice.choice(("deny: true", "min_approvals: 2", "max_duration: 2h"))
     during = ", during: night" if dice.random() < 0.3 else ""
     return (
-        f"  - {{id: g{number}, bundles: {about}{requesters(dice, 0)}{during}, {what}"
+        f"  - {{id: g{number}, bundles: {about}{requesters(dice, 0)}{clients(dice, 0.1)}{during},"
+        f" {what}"
         f"{conditions(dice, 2)}}}\n"
     )
 
@@ -139,6 +153,11 @@ def policy_text(dice):
         + chains(dice)
         + "bundles:\n"
         + "".join(bundle(dice, number) for number in range(3))
+        + "clients:\n"
+        + "".join(
+            f"  {name}: {{secret_sha256: {'0' * 64}, bundles: [b0, b1, b2], owner: leads}}\n"
+            for name in CLIENTS
+        )
         + "rules:\n"
         + "".join(rule(dice, number) for number in range(6))
         + "guardrails:\n"
@@ -174,6 +193,7 @@ def request(dice, policy, name):
         requests_today=dice.randint(0, 4),
         auto_today=dice.randint(0, 3),
         ticket_unknown=has_tracker and dice.random() < 0.3,
+        client=aside(dice).choice(("", "", "", "", "", "", "ci", "cd")),
     )
 
 
@@ -185,6 +205,8 @@ def facts(said: Said, example: Example):
     yield from (term == window.is_open(example.at) for window, term in asked.windows.items())
     yield asked.duration == int(example.duration.total_seconds())
     yield asked.now == instant(example.at)
+    yield lifted(asked.by_person) == (not example.client)
+    yield from (lifted(asked.is_client(name)) == (name == example.client) for name in CLIENTS)
     yield asked.is_user(example.user)
     yield asked.reason == z3.StringVal(example.reason)
     yield asked.ticket == z3.StringVal(example.ticket)
@@ -213,6 +235,8 @@ def disagreements(kind: type[Said], folder: Path, *, seed: int, policies: int, r
         for name, chosen in found.bundles.items():
             said = kind(Asked(Moments(START), (found, chosen)), found, chosen)
             level = said.level
+            for client in CLIENTS:
+                said.asked.is_client(client)
             solver = z3.Solver()
             solver.add(*map(lifted, said.asked.domain()))
             for _ in range(requests):

@@ -3,9 +3,11 @@
 And it is caught when it does not: each mutant of it is a mistake that somebody could make.
 """
 
+from copy import copy
 from dataclasses import replace
 
 import pytest
+import z3
 
 from bot.core.policy import Guardrail, Rule, Verdict
 from bot.core.scopes import Limits
@@ -97,6 +99,20 @@ class IgnoresRequesters(Said):
         return super()._about(replace(one, requesters=()))
 
 
+class IgnoresClients(Said):
+    def _about(self, one):
+        return super()._about(replace(one, clients=()))
+
+
+class LetsClientsDoWhatPeopleMay(Said):
+    def _about(self, one):
+        self.asked, whole = copy(self.asked), self.asked
+        vars(self.asked)["client"] = z3.IntVal(0)
+        found = super()._about(one)
+        self.asked = whole
+        return found
+
+
 class IgnoresTheCapOnAutomaticApprovals(Said):
     def _not_beyond(self, rule):
         whole, self.bundle = self.bundle, replace(self.bundle, limits=Limits())
@@ -116,5 +132,5 @@ SEEDS = dict.fromkeys(Said.__subclasses__(), 4) | {FailuresSkipStages: 2}
 
 @pytest.mark.parametrize("mutant", SEEDS, ids=lambda mutant: mutant.__name__)
 def test_a_prover_that_errs_is_caught(tmp_path, mutant):
-    found = disagreements(mutant, tmp_path, seed=SEEDS[mutant], policies=40, requests=10)
+    found = disagreements(mutant, tmp_path, seed=SEEDS[mutant], policies=60, requests=10)
     assert next(found, None) is not None

@@ -75,6 +75,13 @@ def form(*, scopes=False, title="Ask for access"):
             "element": bundle,
         },
         text_field("reason", "Reason", multiline=True, max_length=40),
+        {
+            "type": "input",
+            "block_id": "start",
+            "optional": True,
+            "label": plain("From when?"),
+            "element": {"type": "datetimepicker", "action_id": "start"},
+        },
     ]
     if scopes:
         asked = {"type": "input", "block_id": "scopes", "label": plain("Scopes"), "element": boxes}
@@ -351,6 +358,22 @@ async def test_a_form_shows_errors_keeps_what_was_typed_and_is_sent_whole(stage)
     assert values["bundle"]["bundle"]["selected_option"]["value"] == "refunds"
     chosen = values["scopes"]["scopes"]["selected_options"]
     assert [one["value"] for one in chosen] == ["read"]
+
+
+async def test_a_moment_is_chosen_in_the_reader_s_own_time_zone_and_can_be_left_empty(stage):
+    await stage.visit()
+    for chosen in ("2026-11-23T09:00", ""):
+        await stage.type("/jit request")
+        await stage.by("field-bundle").get_by_role("combobox").click()
+        await stage.page.get_by_role("option", name="Refunds").click()
+        await expect(stage.by("field-scopes")).to_be_visible()
+        await stage.by("field-reason").locator("textarea").fill("A customer waits")
+        await stage.by("field-start").locator("input").fill(chosen)
+        await stage.by("modal-submit").click()
+        await expect(stage.by("modal")).to_have_count(0)
+    here = await stage.page.evaluate("new Date('2026-11-23T09:00').getTime() / 1000")
+    told = [values["start"]["start"]["selected_date_time"] for values in stage.submitted]
+    assert told == [here, None]
 
 
 async def test_a_pushed_view_goes_back_to_what_was_typed(stage):

@@ -92,6 +92,10 @@ BLOCKS = {
         section(accessory=menu("a", placeholder=plain_text("x" * 150))),
         section(accessory=menu("a", placeholder=plain_text("x" * 151))),
     ),
+    "/blocks/0/elements/0/initial_date_time": (
+        actions({"type": "datetimepicker", "action_id": "a", "initial_date_time": 1_700_000_000}),
+        actions({"type": "datetimepicker", "action_id": "a", "initial_date_time": 170_000_000}),
+    ),
     "/blocks/0/image_url": (
         {"type": "image", "image_url": "x", "alt_text": "x"},
         {"type": "image", "alt_text": "x"},

@@ -165,6 +165,23 @@ async def test_a_submission_tells_what_was_given_and_what_stood_there(app, trigg
     }
 
 
+async def test_a_moment_is_told_in_seconds_whatever_zone_it_was_chosen_in(
+    app, trigger, slack, acme
+):
+    app.view("form")(acknowledge)
+    picker = {"type": "datetimepicker", "action_id": "at"}
+    view = modal(field(picker, "start", optional=True), callback_id="form")
+    for given, told in ((1_700_000_000, 1_700_000_000), (None, None)):
+        await slack.views_open(trigger_id=await trigger(), view=view)
+        assert (await acme.person("Anna").submits({"start": {"at": given}})).ok
+        assert app.heard[-1]["view"]["state"]["values"]["start"] == {
+            "at": {"type": "datetimepicker", "selected_date_time": told}
+        }
+    await slack.views_open(trigger_id=await trigger(), view=view)
+    with pytest.raises(NotThere, match="seconds since 1970"):
+        await acme.person("Anna").submits({"start": {"at": "tomorrow"}})
+
+
 async def test_a_required_field_left_empty_is_refused_by_slack_itself(app, trigger, slack, acme):
     app.view("form")(acknowledge)
     await slack.views_open(trigger_id=await trigger(), view=a_form())

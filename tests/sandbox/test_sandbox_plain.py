@@ -75,6 +75,8 @@ def test_a_view_is_told_with_its_fields_and_buttons():
     view = modal(
         field(text_input(initial_value="because"), hint=plain_text("one line")),
         field(menu("read", initial_option=option("read")), "scope", optional=True),
+        field({"type": "datetimepicker", "action_id": "at", "initial_date_time": 1_700_000_000}),
+        field({"type": "datetimepicker", "action_id": "at"}),
         close=plain_text("Cancel"),
     )
     assert plain_view(view).splitlines() == [
@@ -82,5 +84,7 @@ def test_a_view_is_told_with_its_fields_and_buttons():
         "Label: <because>",
         "  one line",
         "Label (optional): <Read>",
+        "Label: <2023-11-14 22:13 UTC>",
+        "Label: <>",
         "[Send] [Cancel]",
     ]

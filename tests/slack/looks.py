@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 from hypothesis import strategies as st
@@ -13,7 +14,7 @@ from bot.core.scopes import Delivery, Risk, ScopeText, Tracker
 from bot.core.tickets import SeenTicket
 from bot.sandbox.limits import check_message, check_view
 from bot.slack.mrkdwn import MESSAGE_TEXT, MESSAGE_WEIGHT, Rendered, weight
-from tests.core.test_lifecycle import ANNA, BEN, CLEO, PEOPLE, asked, group, moves, stages
+from tests.core.test_lifecycle import ANNA, BEN, CLEO, PEOPLE, asked, clocks, group, moves, stages
 
 ATTACKS = (
     "<!channel> <!here> <@UEVIL> <#C0SECRET> <!subteam^S0SRE>",
@@ -65,6 +66,7 @@ asks = st.builds(
     left_out=st.integers(0, 3),
     scopes=scopes,
 )
+asks = st.builds(lambda first, clock: replace(first, **clock), asks, clocks)
 
 said = st.one_of(moves, st.builds(Deny, texts), st.builds(Revoke, texts))
 acts = st.lists(st.tuples(said, st.sampled_from((*PEOPLE, BOT)), st.floats(0.1, 15)), max_size=25)

@@ -128,12 +128,19 @@ def test_buttons_are_there_only_while_they_work(first, script):
         shown = set(buttons(request_card(snapshot)))
         pending, works = snapshot.waits_for is not None, snapshot.working_grant is not None
         assert (Action.DENY in shown) == pending
-        assert (Action.REVOKE in shown) == works
+        waits = snapshot.waiting_grant is not None
+        assert (Action.REVOKE in shown) == (works or waits)
         assert ({Action.QUESTION, Action.DETAILS} <= shown) == pending
         assert (Action.NARROW in shown) == (Action.APPROVE in shown)
         assert pending or Action.APPROVE not in shown
         assert works or not buttons(warning_dm(snapshot))
         assert (Action.CANCEL in buttons(outcome_dm(first, snapshot))) == pending
+        approval = e.Approved(request=first.request, at=first.at, by=BEN)
+        offered = set(buttons(outcome_dm(approval, snapshot)))
+        claimable = waits and snapshot.waiting_grant.claim_by is not None
+        planned = waits and snapshot.waiting_grant.starts_at is not None
+        assert (Action.START in offered) == claimable
+        assert (Action.END_NOW in offered) == (claimable or planned)
         for number in range(1, tokens_of(snapshot) + 1):
             newest = works and number == tokens_of(snapshot)
             assert newest or not buttons(token_dm(snapshot, number, TOKEN))
@@ -159,11 +166,12 @@ def test_a_card_that_can_be_approved_shows_every_scope_and_another_shows_how_man
 
 @thorough
 @given(asks, steps)
-def test_every_event_has_a_line_but_granted_which_started_tells(first, script):
+def test_every_event_has_a_line_but_granted_where_started_tells_it(first, script):
     played = play(first, script)
     for event in played.events:
         line = thread_line(event, played.request)
-        assert (line is None) == isinstance(event, e.Granted)
+        waits = isinstance(event, e.Granted) and (event.starts_at or event.claim_by)
+        assert (line is None) == (isinstance(event, e.Granted) and not waits)
         if line is not None:
             assert len(line.text) <= LINE_TEXT
             assert len(line.blocks) == 1

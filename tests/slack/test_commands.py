@@ -14,6 +14,7 @@ from bot.usecases.wishes import Wish
 from tests.slack.looks import texts
 from tests.slack.policies import POLICY
 
+HOUR = timedelta(hours=1)
 ID = RequestId("R-7K3M00000000")
 
 
@@ -50,6 +51,32 @@ ID = RequestId("R-7K3M00000000")
         ),
         ("break-glass", c.Unknown("break-glass", "break-glass BUNDLE")),
         ("breakglass logs", c.Unknown("breakglass logs", "break-glass")),
+        (
+            "request logs 1h from tomorrow 09:00 to ship the fix",
+            c.Ask(
+                Wish(bundle="logs", duration=timedelta(hours=1), reason="to ship the fix"),
+                "tomorrow 09:00",
+            ),
+        ),
+        ("request logs FROM Friday at 9:30", c.Ask(Wish(bundle="logs"), "Friday at 9:30")),
+        ("why logs 1h from 14:00", c.Why(Wish(bundle="logs", duration=HOUR), "14:00")),
+        (
+            "request logs from 2026-11-23 09:00 --ticket OPS-1 why not",
+            c.Ask(Wish(bundle="logs", reason="why not", ticket="OPS-1"), "2026-11-23 09:00"),
+        ),
+        (
+            "request logs 1h from the logs I see that",
+            c.Ask(Wish(bundle="logs", duration=HOUR, reason="from the logs I see that")),
+        ),
+        (
+            "request logs from monday's outage",
+            c.Ask(Wish(bundle="logs", reason="from monday's outage")),
+        ),
+        (
+            "request logs “from 09:00 on it was slow”",
+            c.Ask(Wish(bundle="logs", reason="from 09:00 on it was slow")),
+        ),
+        ("break-glass logs from 14:00", c.BreakGlass(Wish(bundle="logs"), "14:00")),
         ("cancel", c.Unknown("cancel", "cancel ID")),
         ("revoke", c.Unknown("revoke", "revoke ID")),
         ("reqest logs", c.Unknown("reqest logs", "request")),
@@ -58,6 +85,14 @@ ID = RequestId("R-7K3M00000000")
 )
 def test_what_each_command_means(typed, meant):
     assert c.read_command(typed) == meant
+
+
+@pytest.mark.parametrize("day", ["tomorrow", "friday", "2026-11-23"])
+def test_a_start_needs_a_time_of_the_day(day):
+    with pytest.raises(Invalid) as caught:
+        c.read_command(f"request logs 1h from {day} to look")
+    assert str(caught.value) == f"say at what time {day} it is to start"
+    assert (caught.value.field, caught.value.hint) == ("start", f"write: from {day} 09:00")
 
 
 FULL = Wish(

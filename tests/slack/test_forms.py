@@ -1,6 +1,6 @@
 """The form to ask for access: built, filled in, read back."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -42,6 +42,8 @@ def untouched(element):
         return {"type": kind, "selected_option": element.get("initial_option")}
     if kind == "checkboxes":
         return {"type": kind, "selected_options": element.get("initial_options", [])}
+    if kind == "datetimepicker":
+        return {"type": kind, "selected_date_time": element.get("initial_date_time")}
     return {"type": kind, "value": element.get("initial_value")}
 
 
@@ -71,6 +73,32 @@ def test_what_was_filled_in_is_read_back():
     view_must_fit(view)
     assert read_request_form(sent(view), POLICY) == WISH
     assert view["private_metadata"] == "opaque"
+
+
+def test_the_form_says_that_the_time_begins_when_it_is_started():
+    policy = a_policy(a_bundle("claimed", claim_within=timedelta(hours=1)), PLAIN)
+    told = "Its time begins when you start it, within 1h of the approval."
+    for bundle, is_told in (("claimed", True), ("logs", False)):
+        view = request_form(policy, Wish(bundle=bundle))
+        view_must_fit(view)
+        assert (told in str(view)) is is_told
+
+
+PLANNED = a_bundle("planned", start_within=timedelta(days=7))
+
+
+@pytest.mark.parametrize("start", [None, datetime(2026, 11, 23, 8, tzinfo=UTC)])
+def test_a_start_is_asked_for_where_it_may_be_later(start):
+    policy = a_policy(PLANNED, PLAIN)
+    view = request_form(policy, Wish(bundle="planned", reason="to ship it", start=start))
+    view_must_fit(view)
+    assert block(view, "start")["optional"]
+    assert "7d ahead at most" in block(view, "start")["hint"]["text"]
+    assert read_request_form(sent(view), policy).start == start
+    assert read_draft(sent(view)).start == start
+    view = request_form(policy, Wish(bundle="logs", reason="to look", start=start))
+    assert "start" not in [each.get("block_id") for each in view["blocks"]]
+    assert read_request_form(sent(view), policy).start is None
 
 
 @given(texts, texts, st.integers(1, 60), st.sets(st.sampled_from(TICKETED.scope_names), min_size=1))

@@ -12,6 +12,7 @@ from bot.store.memory import (
     MemoryStore,
     MemoryTokenIndex,
 )
+from bot.store.memory_use import MemoryUseBook
 from tests.builders import T0
 from tests.contracts.ended_contract import EndedContract
 from tests.contracts.jobs_contract import JobsContract
@@ -20,6 +21,7 @@ from tests.contracts.listings_contract import ListingsContract
 from tests.contracts.once_contract import OnceContract
 from tests.contracts.receipts_contract import ReceiptsContract
 from tests.contracts.tokens_contract import TokensContract
+from tests.contracts.use_contract import UseContract
 from tests.contracts.world import World
 
 
@@ -46,6 +48,7 @@ def world() -> World:
         tokens=MemoryTokenIndex(store),
         ended=MemoryEndedTokens(store),
         once=MemoryOnce(store),
+        use=MemoryUseBook(clock.now),
         now=clock.now,
         wait=clock.wait,
     )
@@ -67,6 +70,9 @@ class TestMemoryTokens(TokensContract): ...
 
 
 class TestMemoryOnce(OnceContract): ...
+
+
+class TestMemoryUse(UseContract): ...
 
 
 class TestMemoryEnded(EndedContract): ...

@@ -14,6 +14,7 @@ from tests.contracts.listings_contract import ListingsContract
 from tests.contracts.once_contract import OnceContract
 from tests.contracts.receipts_contract import ReceiptsContract
 from tests.contracts.tokens_contract import TokensContract
+from tests.contracts.use_contract import UseContract
 from tests.contracts.world import World
 
 
@@ -31,6 +32,7 @@ def world_on(redis: Redis) -> World:
         tokens=store.tokens,
         ended=store.ended,
         once=store.once,
+        use=store.use,
         now=lambda: datetime.now(UTC),
         wait=wait,
     )
@@ -62,6 +64,9 @@ class TestRedisTokens(TokensContract): ...
 
 
 class TestRedisOnce(OnceContract): ...
+
+
+class TestRedisUse(UseContract): ...
 
 
 class TestRedisEnded(EndedContract): ...

@@ -57,8 +57,10 @@ from bot.usecases.ports import (
     Standing,
     TokenIndex,
 )
+from bot.usecases.recording import MemoryUseLog
 from bot.usecases.requests import Requests
 from bot.usecases.shows import Shows
+from bot.usecases.suspects import Suspects
 from bot.usecases.tickets import WATCH_EVERY, TicketDesk
 from bot.usecases.timers import Timers
 from bot.usecases.tokens import Tokens
@@ -123,6 +125,7 @@ def a_rule(verdict: Verdict, *stages: Stage, **over: Any) -> Rule:
 
 BY_LEAD = a_rule(Verdict.REQUIRE, LEAD)
 AT_ONCE = a_rule(Verdict.AUTO_APPROVE)
+CLAIM_WITHIN = timedelta(minutes=20)
 GLASS = Glass(
     who=("engineers",),
     max_duration=timedelta(minutes=15),
@@ -144,6 +147,16 @@ SHELF: Mapping[str, tuple[Bundle, tuple[Rule, ...]]] = {
         (a_bundle("secret", delivery=Delivery.REVEAL), AT_ONCE),
         (a_bundle("twice", limits=Limits(per_user_per_day=2)), AT_ONCE),
         (a_bundle("scarce", limits=Limits(active_total=1)), AT_ONCE),
+        (a_bundle("claimed", claim_within=CLAIM_WITHIN), BY_LEAD),
+        (
+            a_bundle("claimed-rare", claim_within=CLAIM_WITHIN, limits=Limits(active_total=1)),
+            AT_ONCE,
+        ),
+        (
+            a_bundle("claimed-once", claim_within=CLAIM_WITHIN, limits=Limits(auto_per_day=1)),
+            AT_ONCE,
+        ),
+        (a_bundle("planned", start_within=timedelta(days=7)), BY_LEAD),
         (a_bundle("rare", limits=Limits(active_total=1)), BY_LEAD),
         (a_bundle("never"), a_rule(Verdict.DENY)),
         (a_bundle("ruleless"),),
@@ -254,8 +267,23 @@ class Bot:
             mint=self.desk.mint,
             clock=self.clock,
         )
-        self.timers = Timers(self.desk, self.gate, policy=lambda: self.policy, tickets=self.tickets)
-        self.tokens = Tokens(self.index, self.signer, self.clock, self.requests)
+        self.timers = Timers(
+            self.desk,
+            self.gate,
+            policy=lambda: self.policy,
+            tickets=self.tickets,
+            still_right=self.requests.still_right,
+        )
+        self.log = MemoryUseLog()
+        self.suspects = Suspects(self.log, self.signer, issuer=ISSUER, metrics=self.metrics)
+        self.tokens = Tokens(
+            self.index,
+            self.signer,
+            self.clock,
+            self.requests,
+            log=self.log,
+            suspects=self.suspects,
+        )
         self.safety, self.messages = self.worker(Queue.SAFETY), self.worker(Queue.MESSAGES)
         self.watches = self.worker(Queue.WATCHES)
         self.deliveries = 0

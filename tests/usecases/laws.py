@@ -74,8 +74,10 @@ def _check_history(request: Request, history) -> None:
     kinds = [type(event) for event in history]
     settling = (e.Approved, e.GlassBroken, e.Denied, e.Cancelled, e.Lapsed)
     assert sum(kind in settling for kind in kinds) <= 1
-    assert sum(kind in (e.Ended, e.Revoked) for kind in kinds) <= 1
+    assert sum(kind in (e.Ended, e.Revoked, e.Unclaimed) for kind in kinds) <= 1
     assert kinds.count(e.Started) <= 1
+    assert not (e.Started in kinds and e.Unclaimed in kinds)
+    _check_start(request, history)
     delivered = [event.jti for event in history if isinstance(event, e.Delivered)]
     assert len(delivered) == len(set(delivered))
     voters = [vote.by for vote in request.votes]
@@ -83,9 +85,21 @@ def _check_history(request: Request, history) -> None:
     assert len(voters) == len(set(voters))
     if request.grant is not None:
         wanted = tuple(text.scope for text in request.asked.scopes)
-        assert {token.scopes for token in request.grant.tokens} == {wanted}
+        assert all(token.scopes == wanted for token in request.grant.tokens)
         ends = [token.expires_at for token in request.grant.tokens]
         assert ends == sorted(set(ends))
+
+
+def _check_start(request: Request, history) -> None:
+    asked, grant = request.asked, request.grant
+    started = next((event for event in history if isinstance(event, e.Started)), None)
+    assert (started is not None) == (grant is not None and bool(grant.tokens))
+    if started is None or asked.emergency is not None:
+        return
+    assert asked.start_at is None or asked.start_at <= started.at
+    if asked.claim_within is not None:
+        assert started.by == request.requester
+        assert started.at < grant.claim_by
 
 
 async def _check_reviews(bot: Bot, requests: list[Request]) -> None:
@@ -118,11 +132,11 @@ def _check_timers(requests: list[Request], stored: Stored) -> None:
 
 
 def _check_permissions(bot: Bot, requests: list[Request], stored: Stored) -> None:
-    pending = {request.id for request in requests if request.state is RequestState.PENDING}
     assert stored.opens == {
         request.id
         for request in requests
-        if request.id in pending and request.id in stored.opens | _in_time(bot, request)
+        if request.open_until is not None
+        and request.id in stored.opens | _in_time(bot, request.id, request.open_until)
     }
     working = [
         token
@@ -137,8 +151,8 @@ def _check_permissions(bot: Bot, requests: list[Request], stored: Stored) -> Non
     assert {hash_ for hash_, token in hashes.items() if token.expires_at > now} <= stored.tokens
 
 
-def _in_time(bot: Bot, request: Request) -> frozenset[str]:
-    return frozenset({request.id} if request.asked.deadline > bot.clock.now() else ())
+def _in_time(bot: Bot, id_: str, until: datetime) -> frozenset[str]:
+    return frozenset({id_} if until > bot.clock.now() else ())
 
 
 async def _check_counts(bot: Bot, requests: list[Request]) -> None:

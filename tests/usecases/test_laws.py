@@ -17,6 +17,7 @@ from bot.core.moves import (
     Answer,
     Approve,
     Cancel,
+    Claim,
     Deny,
     Move,
     Narrow,
@@ -44,13 +45,17 @@ MOVES: tuple[Move, ...] = (
     Answer(0, "because"),
     Deny("no"),
     Cancel(),
+    Claim(),
     Reveal(),
     Revoke("over"),
     SignOff("fine"),
     RaiseConcern("why?"),
     RaiseConcern("stop", ends=True),
 )
-BUNDLES = ("read", "two", "staged", "careful", "auto", "secret", "twice", "scarce", "rare", "never")
+BUNDLES = (
+    *("read", "two", "staged", "careful", "auto", "secret", "twice", "scarce", "rare", "never"),
+    *("claimed", "claimed-rare", "claimed-once", "planned"),
+)
 MOSTLY_MEMBERS = (Standing.MEMBER, Standing.MEMBER, Standing.DEACTIVATED)
 
 
@@ -102,6 +107,13 @@ class Days(RuleBasedStateMachine):
             ticket="INC-7",
             duration=timedelta(minutes=minutes),
         )
+        delivery = self.bot.delivery()
+        self.do(lambda: self.bot.requests.open(wish, by=by, delivery=delivery))
+
+    @rule(by=st.sampled_from(PEOPLE), ahead=st.integers(5, 90))
+    def ask_for_later(self, by: Any, ahead: int) -> None:
+        start = self.clock.now() + timedelta(minutes=ahead)
+        wish = Wish(bundle="planned", reason="incident number 7", start=start)
         delivery = self.bot.delivery()
         self.do(lambda: self.bot.requests.open(wish, by=by, delivery=delivery))
 
@@ -235,7 +247,7 @@ async def crowd(replicas: tuple[Bot, Bot], seed: int) -> None:
         if kind == "glass":
             ids.append((await bot.break_glass(by=by, delivery=delivery)).id)
         elif kind == "ask" or not ids:
-            bundle = dice.choice(["read", "two", "scarce", "rare", "auto", "twice"])
+            bundle = dice.choice(["read", "two", "scarce", "rare", "auto", "twice", "claimed-rare"])
             ids.append((await bot.open(bundle, by=by, delivery=delivery)).request.id)
         elif kind == "move":
             id_, move = dice.choice(ids), dice.choice(MOVES)

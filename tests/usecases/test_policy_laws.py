@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from bot.core import events as e
 from bot.core.conditions import compile_condition
 from bot.core.errors import Refused, Unavailable
-from bot.core.moves import Approve, Deny, Revoke
+from bot.core.moves import Approve, Claim, Deny, Revoke
 from bot.core.policy import Guardrail, Rule, Selector, Verdict
 from bot.core.request import Request
 from bot.core.scopes import Limits, Prolonging
@@ -159,6 +159,8 @@ def policies(draw):
             times=draw(st.sampled_from([None, 1])),
             total=draw(st.sampled_from([None, timedelta(minutes=40)])),
         ),
+        claim_within=draw(st.sampled_from([None, timedelta(minutes=30)])),
+        start_within=timedelta(days=1),
     )
     policy = a_policy(
         {"read": (bundle, tuple(each.one for each in chosen))},
@@ -211,7 +213,7 @@ class Changes(RuleBasedStateMachine):
         self.bot.policy, self.chosen, self.barring = made
 
     def seen(self, request: Request) -> Seen:
-        """Return what is so just before `request` is granted."""
+        """Return what is so just before `request` is granted, or starts."""
         now, who = self.clock.now(), request.requester
         mine = [
             each
@@ -221,7 +223,7 @@ class Changes(RuleBasedStateMachine):
         live = [each.working_grant for each in mine if each.working_grant is not None]
         known = {"engineers": ENGINEERS, "leads": LEADS, "owners": OWNERS}
         return Seen(
-            now=now,
+            now=request.asked.decided_for(now),
             user=who.id,
             groups=frozenset(name for name, group in known.items() if who.id in group.users),
             minutes=request.asked.duration / timedelta(minutes=1),
@@ -250,8 +252,10 @@ class Changes(RuleBasedStateMachine):
         by=st.sampled_from([ANNA, BEN, DAN]),
         minutes=st.sampled_from([5, 20, 21, 45]),
         reason=st.sampled_from(["OPS-1 is broken", "looking into it"]),
+        ahead=st.sampled_from([None, None, 17, 95, 400]),
     )
-    def ask(self, by, minutes: int, reason: str) -> None:
+    def ask(self, by, minutes: int, reason: str, ahead: int | None = None) -> None:
+        now = self.clock.now()
         outcome = self.do(
             self.bot.open(
                 "read",
@@ -259,6 +263,7 @@ class Changes(RuleBasedStateMachine):
                 delivery=self.bot.delivery(),
                 duration=timedelta(minutes=minutes),
                 reason=reason,
+                start=None if ahead is None else now + timedelta(minutes=ahead),
             )
         )
         if outcome is not None:
@@ -290,6 +295,49 @@ class Changes(RuleBasedStateMachine):
         outcome = self.do(self.bot.move(request, Approve() if yes else Deny("no"), by=by))
         if outcome and any(isinstance(event, e.Approved) for event in outcome.events):
             self.judge(outcome.request, before)
+
+    @precondition(lambda self: self.requests)
+    @rule(which=st.integers(0, 99))
+    def claim(self, which: int) -> None:
+        request = self.requests[which % len(self.requests)]
+        before = self.seen(request)
+        outcome = self.do(self.bot.move(request, Claim(), by=request.requester))
+        if outcome and outcome.events:
+            self.judge(outcome.request, before)
+
+    @rule(made=policies(), wait=st.sampled_from([0, 10, 25]))
+    def claim_all_that_was_approved_under_another_policy(self, made, wait: int) -> None:
+        self.change(made)
+        self.wait(minutes=wait)
+        for which in range(len(self.requests)):
+            self.claim(which=which)
+
+    def starting(self, until: datetime) -> list[Request]:
+        """Return those of the grants that begin by themselves by then that do so first."""
+        due = {
+            request.id: request
+            for request in self.store.requests()
+            if request.waiting_grant is not None
+            and request.waiting_grant.starts_at is not None
+            and self.clock.now() < request.waiting_grant.starts_at <= until
+        }
+        first = min((each.asked.start_at for each in due.values()), default=None)
+        return [each for each in due.values() if each.asked.start_at == first]
+
+    def start_what_is_due(self, until: datetime) -> None:
+        """Let time pass up to the next start, and judge what starts then."""
+        due = self.starting(until)
+        at = due[0].asked.start_at
+        just_before = at - timedelta(milliseconds=1) - self.clock.now()
+        self.runner.run(self.bot.pass_(seconds=just_before.total_seconds()))
+        self.clock.at = at
+        before = {request.id: self.seen(request) for request in due}
+        self.runner.run(self.bot.work())
+        for request in due:
+            now = self.runner.run(self.bot.now(request))
+            # Of two that start at once each counts for the other, in an order of its own.
+            if now.working_grant is not None and len(due) == 1:
+                self.judge(now, before[request.id])
 
     @precondition(lambda self: self.requests)
     @rule(which=st.integers(0, 99))
@@ -339,7 +387,10 @@ class Changes(RuleBasedStateMachine):
 
     @rule(minutes=st.sampled_from([1, 10, 30, 600]))
     def wait(self, minutes: int) -> None:
-        self.runner.run(self.bot.pass_(minutes=minutes))
+        end = self.clock.now() + timedelta(minutes=minutes)
+        while self.starting(end):
+            self.start_what_is_due(end)
+        self.runner.run(self.bot.pass_(seconds=(end - self.clock.now()).total_seconds()))
 
     @invariant()
     def nothing_of_one_person_passes_a_cap_of_its_time(self) -> None:

@@ -43,12 +43,14 @@ const optionsOf = (element) => optionGroups(element).flatMap((group) => group.op
 
 function initial(element) {
   if (element.type in TEXTS) return element.initial_value ?? null;
+  if (element.type === "datetimepicker") return element.initial_date_time ?? null;
   if (isMany(element)) return (element.initial_options ?? []).map((option) => option.value);
   return element.initial_option?.value ?? null;
 }
 
 function fits(element, value) {
   if (element.type in TEXTS) return value === null || typeof value === "string";
+  if (element.type === "datetimepicker") return value === null || typeof value === "number";
   const offered = new Set(optionsOf(element).map((option) => option.value));
   if (isMany(element)) return Array.isArray(value) && value.every((one) => offered.has(one));
   return value === null || offered.has(value);
@@ -67,6 +69,7 @@ const CONTROLS = {
   multi_static_select: select,
   checkboxes: choices,
   radio_buttons: choices,
+  datetimepicker: momentInput,
 };
 for (const type of Object.keys(TEXTS)) CONTROLS[type] = textInput;
 
@@ -135,6 +138,27 @@ function textInput(element, value, change, about) {
   }
   show();
   return el("div", { class: "text-input" }, field, count);
+}
+
+/** A time in the reader's own zone; its value is seconds since 1970. */
+function momentInput(element, value, change, about) {
+  const field = el("input", {
+    ...aria(about),
+    class: "control",
+    type: "datetime-local",
+    value: value === null ? "" : localTime(value),
+  });
+  field.addEventListener("change", () => {
+    const seconds = Math.floor(new Date(field.value).getTime() / 1000);
+    change(Number.isNaN(seconds) ? null : seconds, field);
+  });
+  return el("div", { class: "text-input" }, field);
+}
+
+/** Seconds since 1970 as a datetime-local input has them: "2026-11-23T09:00". */
+function localTime(seconds) {
+  const at = new Date(seconds * 1000);
+  return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
 }
 
 function select(element, value, change, about) {

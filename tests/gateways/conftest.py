@@ -1,0 +1,90 @@
+import logging
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from io import StringIO
+from pathlib import Path
+
+import aiohttp
+import pytest
+import structlog
+
+from bot.keyring import make_key
+from bot.telemetry import configure_logging
+from tests.gateways import kinds
+from tests.gateways.gate import Gate, an_api
+from tests.journeys.policies import FILES
+from tests.journeys.town import Town, a_town
+
+RESOURCES = """\
+version: 1
+resources:
+  https://billing.example:
+    title: Billing
+    scopes:
+      invoices:read: Read invoices
+      refunds:read: Read refunds
+      refunds:write: Make refunds
+      customers:read: See customers
+      vault:read: Read the vault
+      orders:write: Mend orders
+      ci:deploy: Deploy
+      logs:read: Read logs
+"""
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Policies, and a key: it takes a while to make."""
+    folder = tmp_path_factory.mktemp("gateways")
+    (folder / "policies").mkdir()
+    for name, text in {**FILES, "resources.yaml": RESOURCES}.items():
+        (folder / "policies" / name).write_text(text, "utf-8")
+    make_key(folder / "keys", name="first")
+    return folder
+
+
+@pytest.fixture
+async def town(redis, redis_url, folder) -> AsyncIterator[Town]:
+    async with a_town(redis_url, folder) as running:
+        yield running
+
+
+@asynccontextmanager
+async def a_gate(kind: str, jit: str, folder: Path) -> AsyncIterator[Gate]:
+    """Run a gateway of that kind in front of an API, with jit at the URL `jit`."""
+    async with (
+        an_api() as api,
+        getattr(kinds, kind)(folder, jit=jit, api=api.address) as url,
+        aiohttp.ClientSession() as session,
+    ):
+        yield Gate(url=url, session=session, api=api, folder=folder)
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """The folder of a gateway; Apache reads it as somebody else than root."""
+    with tempfile.TemporaryDirectory(prefix="jit-gateway-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@pytest.fixture
+async def gate(request, town: Town, place: Path) -> AsyncIterator[Gate]:
+    """The gateway whose name is the fixture's parameter."""
+    async with a_gate(request.param, town.url, place) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def log_lines() -> Iterator[StringIO]:
+    """What the bot logs; shown where a test fails."""
+    root, stream = logging.getLogger(), StringIO()
+    handlers, level = root.handlers[:], root.level
+    configure_logging("debug", stream)
+    yield stream
+    print(stream.getvalue())  # noqa: T201  # pytest keeps it for the report
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    logging.captureWarnings(capture=False)
+    structlog.reset_defaults()
