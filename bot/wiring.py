@@ -17,6 +17,7 @@ from bot.admin_channel import AdminChannel
 from bot.config import OnCallSettings, Settings, missing_trackers
 from bot.core.errors import Misconfigured, Unavailable
 from bot.core.identity import RequestId
+from bot.core.known import Failure
 from bot.core.policy import Policy
 from bot.core.scopes import Tracker
 from bot.core.sources import Provider
@@ -263,7 +264,14 @@ def build(on: Ground, home: Home) -> Parts:
     def policy() -> Policy:
         return on.loaded.policy
 
-    desk, gate = Desk(stores, issuer=on.settings.issuer, shown=shown), Gate(directory)
+    admins = AdminChannel(on.api, directory, shelf=store.policies, once=store.once)
+
+    def failed(failures: Sequence[Failure]) -> None:
+        if on.loaded.admin_channel:
+            after.spawn(admins.failed(on.loaded.admin_channel, failures))
+
+    desk = Desk(stores, issuer=on.settings.issuer, shown=shown, failed=failed)
+    gate = Gate(directory)
     tickets = TicketDesk(
         trackers=_trackers(on), directory=directory, every=on.settings.trackers.every
     )
@@ -351,7 +359,7 @@ def build(on: Ground, home: Home) -> Parts:
         ),
         listeners=_front(on, requests, emergencies, reports, clicks, directory, after),
         after=after,
-        admins=AdminChannel(on.api, directory, shelf=store.policies, once=store.once),
+        admins=admins,
         forbidden=Forbidden(
             desk,
             gate,

@@ -124,6 +124,7 @@ class Requests:
             decided_for=start_of(bundle, wish.start, now=now),
         )
         found = explained(ask, policy, facts)
+        self._desk.note_failures(found.decision, bundle=bundle.name)
         if isinstance(found.decision, NeedApproval):
             completable = await self._gate.completable(found.decision, ask, policy)
             return replace(found, decision=completable.decision)
@@ -211,6 +212,7 @@ class Requests:
             decided_for=start,
         )
         decision = decide_ask(ask, policy, facts)
+        self._desk.note_failures(decision, bundle=ask.bundle.name)
         accept(decision)
         if isinstance(decision, Allow) and ask.by.kind is Kind.PERSON:
             await self._gate.admit(ask.by, fresh=True)

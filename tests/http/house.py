@@ -166,7 +166,7 @@ class House:
             clock=self.clock,
             metrics=self.metrics,
         )
-        return Desk(stores, issuer=ISSUER, shown=lambda _: None)
+        return Desk(stores, issuer=ISSUER, shown=lambda _: None, failed=lambda _: None)
 
     def requests(self) -> Requests:
         return Requests(

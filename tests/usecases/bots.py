@@ -237,7 +237,8 @@ class Bot:
             clock=self.clock,
             metrics=self.metrics,
         )
-        self.desk = Desk(stores, issuer=ISSUER, shown=self.shown.append)
+        self.failed = []
+        self.desk = Desk(stores, issuer=ISSUER, shown=self.shown.append, failed=self.failed.extend)
         self.gate = Gate(self.directory)
         self.tickets = TicketDesk(
             trackers={Tracker.JIRA: self.tracker}, directory=self.directory, every=self.watch_every
