@@ -5,14 +5,14 @@ person, holds the requests whose grants are live; one more tells who is away. Al
 version in the same commit as what they count, so two simultaneous asks cannot both pass a limit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from bot.core.absence import Away, at_hand
 from bot.core.durations import spell
-from bot.core.errors import NotAllowed
+from bot.core.errors import Conflict, NotAllowed
 from bot.core.identity import Actor, RequestId
 from bot.core.scopes import Limits
 
@@ -54,6 +54,22 @@ class GlassMark:
 
 
 @dataclass(frozen=True, slots=True)
+class PendingMark:
+    """A request of a client that nobody has decided on, or whose token it has not fetched.
+
+    Attributes:
+        about: The same for every ask for the same.
+        handle: What the client fetches the token with.
+        until: When it is over in any case.
+    """
+
+    about: str
+    request: RequestId
+    handle: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     """What is counted under one name."""
 
@@ -64,6 +80,7 @@ class Account:
     version: int = 0
     broken: tuple[GlassMark, ...] = ()
     away: Away = ()
+    pending: tuple[PendingMark, ...] = ()
 
 
 # Who is away, of everybody: one record, so that a click reads it in one look, and so that what
@@ -172,6 +189,30 @@ def without_glass(account: Account, request: RequestId) -> Account:
     """Return the person's account after somebody has signed that break-glass grant off."""
     broken = tuple(mark for mark in account.broken if mark.request != request)
     return replace(account, broken=broken, version=account.version + 1)
+
+
+def with_pending(
+    account: Account, mark: PendingMark, *, at: datetime, over: Collection[RequestId], cap: int
+) -> Account:
+    """Return the client's account with one more request that waits.
+
+    Args:
+        over: Requests that are known to wait no more.
+        cap: How many may wait at once.
+
+    Raises:
+        Conflict: The same is asked for already.
+        NotAllowed: As many wait as may.
+    """
+    left = tuple(each for each in account.pending if each.until > at and each.request not in over)
+    if any(each.about == mark.about for each in left):
+        raise Conflict("the same is asked for already")
+    if len(left) >= cap:
+        raise NotAllowed(
+            f"{len(left)} requests of this client wait already, and {cap} is the limit",
+            hint="ask again when some are decided",
+        )
+    return replace(account, pending=(*left, mark), version=account.version + 1)
 
 
 def with_grant(account: Account, bundle: str, request: RequestId, *, cap: int) -> Account:

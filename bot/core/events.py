@@ -8,11 +8,13 @@ from typing import Final, TypeAlias, TypedDict
 from bot.core.absence import Away
 from bot.core.emergency import Emergency
 from bot.core.identity import Actor, GrantId, RequestId
-from bot.core.known import Known, Members, OptionalStage, Shadow
+from bot.core.known import InForce, Known, Members, OptionalStage, Shadow
 from bot.core.machine import Machine
 from bot.core.policy import Group, Stage, groups_in
 from bot.core.scopes import Delivery, Risk, ScopeText
 from bot.core.tickets import SeenTicket
+from bot.core.usage import Misdeed, Usage
+from bot.core.votes import Vote
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +62,20 @@ class Common(TypedDict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Owed:
+    """A chain that a request was put on before, as it stands.
+
+    Attributes:
+        digest, rule: The policy that put it there, and the rule.
+        stages: Where a name means other people than in today's chain, it has "@" and the digest.
+    """
+
+    digest: str
+    rule: str
+    stages: tuple[Stage, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Requested(Fact):
     """Somebody asked for a bundle; everything that was decided on is kept here.
 
@@ -80,12 +96,17 @@ class Requested(Fact):
         members: Who was in the groups that have, or could come to have, a say in the chain.
         delegation: Whether others may approve it for who is away.
         away: Who of `members`, or of whoever stood in for them, was away then.
+        idle_end: The grant ends when it was not used for so long; None if that does not matter.
         machine: The client that asks, in the name of `by` or for itself; None where a person does.
         optional: What came of the stages that could be skipped.
         shadows: What rules and guardrails in audit mode would have done.
+        slice: The digest of all that decided: the bundle, its rules, and what they name.
+        owed: Chains that must be complete as well, after `stages`: what the request was asked
+            under demanded more there than the policy that changed it since.
         claim_within: How long after the approval the requester may start the grant; None where it
             starts by itself.
         start_at: When it is to start; None for as soon as it is approved.
+        token_max: How long one token of the grant may live; None for as long as the grant.
     """
 
     bundle: str
@@ -118,11 +139,15 @@ class Requested(Fact):
     members: tuple[Members, ...] = ()
     delegation: bool = True
     away: Away = ()
+    idle_end: timedelta | None = None
     optional: tuple[OptionalStage, ...] = ()
     shadows: tuple[Shadow, ...] = ()
+    slice: str = ""
+    owed: tuple[Owed, ...] = ()
     machine: Machine | None = None
     claim_within: timedelta | None = None
     start_at: datetime | None = None
+    token_max: timedelta | None = None
 
     @property
     def asker(self) -> Actor:
@@ -137,7 +162,8 @@ class Requested(Fact):
     def voices(self) -> tuple[Group, ...]:
         """Every group that has, or can come to have, a say in it by the chain or in the review."""
         besides = self.emergency.groups if self.emergency is not None else ()
-        return (*groups_in(self.stages), *besides)
+        owed = [stage for chain in self.owed for stage in chain.stages]
+        return (*groups_in((*self.stages, *owed)), *besides)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +197,48 @@ class Narrowed(Fact):
     dropped: tuple[str, ...]
     was: timedelta
     on_behalf_of: Actor | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rerouted(Fact):
+    """Today's policy asks for more than the request waited for: it goes this way from now on.
+
+    Attributes:
+        rule, reasons, digest, slice, optional, shadows, members, deadline, owed: As of `Requested`,
+            under today's policy.
+        stages: Who must approve now.
+        away: Who of them was away then.
+        votes: Those given before that count in them, each in its stage.
+        spare: Those that do not, as whoever gave them has no say in them.
+        what: What is different, in words.
+    """
+
+    rule: str
+    reasons: tuple[str, ...]
+    digest: str
+    slice: str
+    stages: tuple[Stage, ...]
+    deadline: datetime
+    owed: tuple[Owed, ...] = ()
+    optional: tuple[OptionalStage, ...] = ()
+    shadows: tuple[Shadow, ...] = ()
+    members: tuple[Members, ...] = ()
+    away: Away = ()
+    votes: tuple[Vote, ...] = ()
+    spare: tuple[Vote, ...] = ()
+    what: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainPassed(Fact):
+    """All stages passed, and the first chain that the request still owes goes on.
+
+    Attributes:
+        votes, spare: As of `Rerouted`, in that chain.
+    """
+
+    votes: tuple[Vote, ...] = ()
+    spare: tuple[Vote, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,7 +292,13 @@ class Escalated(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approved(Fact):
-    """All stages passed, or policy approved at once."""
+    """All stages passed, or policy approved at once.
+
+    Attributes:
+        under: The policy in force then; None where policy approved, and in older records.
+    """
+
+    under: InForce | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,10 +317,14 @@ class Denied(Fact):
 
     Attributes:
         on_behalf_of: As for `Voted`.
+        rule, digest: Which rule ("" for none) of which policy, where that has changed since the
+            request was asked; "" otherwise.
     """
 
     reason: str
     on_behalf_of: Actor | None = None
+    rule: str = ""
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -275,9 +353,14 @@ class Granted(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started(Fact):
-    """The grant works from now on."""
+    """The grant works from now on.
+
+    Attributes:
+        ends_at: The end of the grant, where its token dies before; None where they end together.
+    """
 
     token: TokenSpec
+    ends_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -301,15 +384,33 @@ class Scrubbed(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Warned(Fact):
-    """The requester was told that the end is near."""
+    """The requester was reminded that the end is near.
+
+    Attributes:
+        ends_at: The end, where it is not that of the newest token.
+    """
+
+    ends_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extended(Fact):
-    """The grant goes on with a new token; the old one lives to its own end."""
+    """The grant goes on with a new token; the old one lives to its own end.
+
+    Attributes:
+        ends_at: As in `Started`.
+    """
 
     token: TokenSpec
     extension: RequestId
+    ends_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renewed(Fact):
+    """The requester has a further token, as tokens die before the grant ends."""
+
+    token: TokenSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -329,6 +430,27 @@ class Revealed(Fact):
     """The requester looked at the token in a modal."""
 
     jti: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Misused(Fact):
+    """A token was misused; a later fact of the same kind tells the new count."""
+
+    what: Misdeed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageSummed(Fact):
+    """The grant is over, and this is what it was used for.
+
+    Attributes:
+        begun: When the grant started.
+    """
+
+    bundle: str
+    resource: str
+    begun: datetime
+    usage: Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -391,6 +513,8 @@ Event: TypeAlias = (
     Requested
     | Narrowed
     | Voted
+    | Rerouted
+    | ChainPassed
     | Asked
     | Answered
     | StagePassed
@@ -409,9 +533,12 @@ Event: TypeAlias = (
     | Scrubbed
     | Warned
     | Extended
+    | Renewed
     | Ended
     | Revoked
     | Revealed
+    | Misused
+    | UsageSummed
     | ReviewReminded
     | ReviewOverdue
     | Concerned
@@ -425,10 +552,15 @@ Event: TypeAlias = (
 Acting: TypeAlias = Narrowed | Voted | Asked | Denied
 
 # The names that the log and exports use; a name, once released, keeps its meaning.
+# Each brings one more token.
+Tokened: TypeAlias = Started | Extended | Renewed
+
 WIRE: Final[Mapping[type[Event], str]] = {
     Requested: "request.requested",
     Narrowed: "request.narrowed",
     Voted: "request.voted",
+    Rerouted: "request.rerouted",
+    ChainPassed: "request.chain_passed",
     Asked: "request.asked",
     Answered: "request.answered",
     StagePassed: "request.stage_passed",
@@ -447,9 +579,12 @@ WIRE: Final[Mapping[type[Event], str]] = {
     Scrubbed: "grant.scrubbed",
     Warned: "grant.warned",
     Extended: "grant.extended",
+    Renewed: "grant.renewed",
     Ended: "grant.ended",
     Revoked: "grant.revoked",
     Revealed: "grant.revealed",
+    Misused: "grant.misused",
+    UsageSummed: "grant.usage_summed",
     ReviewReminded: "review.reminded",
     ReviewOverdue: "review.overdue",
     Concerned: "review.concern_raised",

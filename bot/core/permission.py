@@ -7,15 +7,18 @@ from typing import Final, TypeAlias
 
 from bot.core.grant import Signing
 from bot.core.identity import BOT, Actor, Kind
+from bot.core.known import InForce
 from bot.core.moves import (
     Answer,
     Approve,
     Cancel,
     Claim,
+    CloseByPolicy,
     Deliver,
     Deny,
     Disown,
     End,
+    EndUnused,
     EndWithTicket,
     Escalate,
     Extend,
@@ -28,11 +31,15 @@ from bot.core.moves import (
     RaiseConcern,
     Remind,
     RemindReview,
+    Renew,
+    Reroute,
     Reveal,
     Revoke,
     Scrub,
     SignOff,
     Start,
+    SumUp,
+    TellMisuse,
     Warn,
 )
 from bot.core.request import Request
@@ -46,6 +53,7 @@ class Circumstances:
     Attributes:
         groups: Names of the policy's groups that the actor is in now.
         resources: The resources that the actor, a machine, answers for.
+        under: Today's policy, and what it says to the request; None where it was not looked at.
         lent: Whose place the actor has been lent, and their groups now.
         bars_stand_ins: Whether nobody may act for somebody else here; see `lends_now`.
     """
@@ -54,6 +62,7 @@ class Circumstances:
     signing: Signing
     groups: frozenset[str] = frozenset()
     resources: frozenset[str] = frozenset()
+    under: InForce | None = None
     lent: tuple[Voice, ...] = ()
     bars_stand_ins: bool = False
 
@@ -195,8 +204,10 @@ MAY: Final[Mapping[type[Move], tuple[tuple[Guard, str], ...]]] = {
     Lapse: (_ONLY_BOT,),
     Remind: (_ONLY_BOT,),
     Escalate: (_ONLY_BOT,),
+    Reroute: (_ONLY_BOT,),
+    CloseByPolicy: (_ONLY_BOT,),
     Start: (_ONLY_BOT,),
-    Claim: (_ONLY_REQUESTER,),
+    Claim: ((_keeps_the_token, "only the person who asked, or their client, can start this"),),
     Forfeit: (_ONLY_BOT,),
     Deliver: (_ONLY_BOT,),
     Scrub: ((_is_requester_or_bot, _ONLY_REQUESTER[1]),),
@@ -204,10 +215,17 @@ MAY: Final[Mapping[type[Move], tuple[tuple[Guard, str], ...]]] = {
         _ONLY_REQUESTER,
         (_keeps_the_token, "the client has fetched this token; nobody can look at it here"),
     ),
+    Renew: (
+        _ONLY_REQUESTER,
+        (_keeps_the_token, "a client has this access; it must ask for a further token itself"),
+    ),
     Warn: (_ONLY_BOT,),
     Extend: (_ONLY_BOT,),
     End: (_ONLY_BOT,),
     EndWithTicket: (_ONLY_BOT,),
+    EndUnused: (_ONLY_BOT,),
+    TellMisuse: (_ONLY_BOT,),
+    SumUp: (_ONLY_BOT,),
     Revoke: ((_may_end, "only the requester, an approver or the bundle's owner can end this"),),
     Disown: ((_is_named, "no client asks in your name here"),),
     SignOff: _REVIEWING,

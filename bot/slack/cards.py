@@ -34,6 +34,7 @@ from bot.slack.mrkdwn import (
     section,
     weight,
 )
+from bot.slack.ways import owed_lines
 from bot.usecases.ports import NOBODY_MISSING, NOTHING_FOUND, Found, Missing
 
 # The stages that a card tells one by one.
@@ -124,6 +125,7 @@ def _decision(request: Request, found: Found, missing: Missing) -> Iterator[str]
     elif asked.stages:
         yield f"*Approval*  {rule}"
         yield from _stages(request, found)
+        yield from owed_lines(asked.owed)
         yield from map(words.optional_stage, asked.optional[:STAGES_TOLD])
         yield from unknown(request, found)
         yield from missing_on(request, missing)

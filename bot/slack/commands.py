@@ -4,6 +4,7 @@
     /jit request [BUNDLE [DURATION] [from WHEN] [--ticket T] reason…]
     /jit why BUNDLE [DURATION] [from WHEN] [--ticket T] [reason…]
     /jit break-glass BUNDLE [DURATION] [--ticket T] [reason…]
+    /jit usage BUNDLE
     /jit bundles | list | status [ID] | cancel ID | revoke ID [reason…]
     /jit away …  (see away_commands.py)
 
@@ -90,6 +91,13 @@ class Why:
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """What were the last grants of this bundle used for?"""
+
+    bundle: str
+
+
+@dataclass(frozen=True, slots=True)
 class BreakGlass:
     """Take it at once; a form says what that means, and asks for the rest of the wish.
 
@@ -122,6 +130,7 @@ Command: TypeAlias = (
     | Revoke
     | Ask
     | Why
+    | Usage
     | BreakGlass
     | AwayCommand
     | Unknown
@@ -132,6 +141,7 @@ _VERBS: Final = (
     "request",
     "why",
     "break-glass",
+    "usage",
     "bundles",
     "status",
     "list",
@@ -179,11 +189,8 @@ def read_command(text: str) -> Command:
             return Help()
         case "request":
             return Ask(*_wish(rest))
-        case "why" if rest:
-            return Why(*_wish(rest))
-        case "break-glass" if rest:
-            wish, start = _wish(rest)
-            return BreakGlass(wish, start)
+        case "why" | "break-glass" | "usage" if rest:
+            return _about_bundle(verb.lower(), rest)
         case "bundles":
             return Bundles()
         case "list":
@@ -195,7 +202,7 @@ def read_command(text: str) -> Command:
         case "revoke" if rest:
             id_, _, reason = rest.partition(" ")
             return Revoke(read_id(_bare(id_)), tidy(_bare(reason), REASON_TEXT))
-        case "cancel" | "revoke" | "why" | "break-glass" as lone:
+        case "cancel" | "revoke" | "why" | "break-glass" | "usage" as lone:
             needs = "ID" if lone in ("cancel", "revoke") else "BUNDLE"
             return Unknown(tidy(typed, NAME_TEXT), f"{lone} {needs}")
         case _:
@@ -215,6 +222,12 @@ def as_typed(text: str) -> str:
 
     plain = _LINKED.sub(seen, text)
     return plain.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
+def _about_bundle(verb: str, rest: str) -> Why | BreakGlass | Usage:
+    if verb == "usage":
+        return Usage(tidy(_bare(rest), NAME_TEXT))
+    return Why(*_wish(rest)) if verb == "why" else BreakGlass(*_wish(rest))
 
 
 def is_complete(wish: Wish, policy: Policy) -> bool:

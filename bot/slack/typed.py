@@ -1,7 +1,6 @@
 """What each typed command does, and what the person reads."""
 
 from dataclasses import replace
-from typing import assert_never
 
 from bot.core.errors import Invalid
 from bot.core.identity import RequestId
@@ -17,7 +16,6 @@ from bot.slack.answers import (
     unknown_text,
 )
 from bot.slack.api import SlackApi
-from bot.slack.away_commands import Absences, ComeBack, GoAway
 from bot.slack.away_desk import AwayDesk
 from bot.slack.forecast import why_text
 from bot.slack.forms import START, TICKET, request_form
@@ -26,8 +24,10 @@ from bot.slack.moments import read_moment
 from bot.slack.mrkdwn import Rendered
 from bot.slack.payloads import Typed
 from bot.slack.problems import answer_to
+from bot.slack.use import report_text
 from bot.usecases.emergencies import Emergencies, not_for_later
 from bot.usecases.ports import Clock, Zones
+from bot.usecases.reports import Reports
 from bot.usecases.requests import Requests
 from bot.usecases.wishes import Wish
 
@@ -39,6 +39,7 @@ class Commands:
         self,
         requests: Requests,
         emergencies: Emergencies,
+        reports: Reports,
         *,
         api: SlackApi,
         zones: Zones,
@@ -47,6 +48,7 @@ class Commands:
     ) -> None:
         self._away = away
         self._requests = requests
+        self._reports = reports
         self._zones = zones
         self._clock = clock
         self._emergencies = emergencies
@@ -82,12 +84,12 @@ class Commands:
                 prospect = await self._emergencies.prospect(wish.bundle, by=typed.by)
                 await self._api.open_view(typed.trigger, glass_form(prospect, wish))
                 return None
+            case c.Usage(bundle=bundle):
+                return report_text(await self._reports.of(bundle))
             case c.Ask(wish=wish, start=start):
                 return await self._ask(await self._from(start, wish, typed), typed)
-            case Absences() | GoAway() | ComeBack():
-                return await self._away.typed(command, typed)
             case _:
-                assert_never(command)
+                return await self._away.typed(command, typed)
 
     async def _from(self, start: str, wish: Wish, typed: Typed) -> Wish:
         """Return `wish` with the start that was typed.

@@ -8,11 +8,13 @@ from bot.core.errors import NotAllowed
 from bot.core.identity import Actor, RequestId
 from bot.core.policy import Policy
 from bot.core.request import Request
+from bot.core.usage import Usage
 from bot.core.voices import Voice
 from bot.usecases.absences import Absences
 from bot.usecases.gate import Gate
 from bot.usecases.ports import NOBODY_MISSING, Found, Listings, Missing
 from bot.usecases.requests import Requests
+from bot.usecases.usage import Usages
 
 # So many of the requester's last requests are looked through, and so many of them told.
 LOOKED_AT: Final = 50
@@ -30,12 +32,14 @@ class Background:
         earlier: What the requester had of this bundle before, newest first.
         missing: Who of those who could approve is away.
         lent: For whom whoever looks can speak.
+        used: What each of them was used for.
     """
 
     request: Request
     groups: tuple[str, ...]
     people: tuple[str, ...]
     earlier: Sequence[Request]
+    used: Sequence[Usage]
     found: Found = field(default_factory=dict)
     missing: Missing = NOBODY_MISSING
     lent: tuple[Voice, ...] = ()
@@ -54,6 +58,7 @@ class Backgrounds:
         gate: Gate,
         *,
         listings: Listings,
+        usages: Usages,
         policy: Callable[[], Policy],
         absences: Absences,
     ) -> None:
@@ -61,6 +66,7 @@ class Backgrounds:
         self._requests = requests
         self._gate = gate
         self._listings = listings
+        self._usages = usages
         self._policy = policy
 
     async def of(self, id_: RequestId, *, by: Actor) -> Background:
@@ -76,12 +82,14 @@ class Backgrounds:
             raise NotAllowed("this is for whoever decides", hint="see /jit status for your request")
         groups = await self._gate.groups_acting(by, request, policy)
         away = await self._absences.now()
+        earlier = await self._earlier(request)
         return Background(
             request=request,
             groups=tuple(sorted(groups)),
             people=await self._gate.who_can_act(request, policy, away),
-            earlier=await self._earlier(request),
-            found=await self._gate.found(request, policy),
+            earlier=earlier,
+            used=await self._usages.of(earlier),
+            found=await self._gate.found(request),
             missing=await self._gate.missing(request, policy, away),
             lent=await self._absences.voices(by, request, policy),
         )
@@ -93,6 +101,7 @@ class Backgrounds:
             for each in found
             if each.asked.bundle == request.asked.bundle
             and each.grant is not None
+            and each.grant.tokens
             and each.id != request.id
         ]
         return same[:TOLD]

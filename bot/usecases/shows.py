@@ -98,7 +98,7 @@ class Shows:
             history=history,
             token=self._readable_token(request),
             now=self._clock.now(),
-            found=await self._gate.found(request, policy),
+            found=await self._gate.found(request),
             missing=await self._gate.missing(request, policy, away),
         )
 
