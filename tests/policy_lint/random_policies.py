@@ -73,8 +73,16 @@ def requesters(dice, least):
     return f", requesters: [{', '.join(named)}]" if named else ""
 
 
+def aside(dice):
+    """Return dice that throw what `dice` would, which then still will."""
+    other = random.Random()
+    other.setstate(dice.getstate())
+    return other
+
+
 def clients(dice, likely):
-    return f", clients: [{dice.choice(CLIENTS)}]" if dice.random() < likely else ""
+    other = aside(dice)
+    return f", clients: [{other.choice(CLIENTS)}]" if other.random() < likely else ""
 
 
 def bundle(dice, number):
@@ -185,7 +193,7 @@ def request(dice, policy, name):
         requests_today=dice.randint(0, 4),
         auto_today=dice.randint(0, 3),
         ticket_unknown=has_tracker and dice.random() < 0.3,
-        client=dice.choice(("", "", "", "", "", "", "ci", "cd")),
+        client=aside(dice).choice(("", "", "", "", "", "", "ci", "cd")),
     )
 
 
