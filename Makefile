@@ -45,6 +45,7 @@ bench: $(STAMP)  ## Measure, in ratios to a floor of the same run
 	$(BIN)/python benchmarks/slack_ack.py
 	$(BIN)/python benchmarks/policy.py
 	$(BIN)/python benchmarks/introspection.py
+	$(BIN)/python benchmarks/ciba.py
 	$(BIN)/python benchmarks/guard.py
 
 clean:  ## Remove what the targets made

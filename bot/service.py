@@ -244,6 +244,7 @@ def http_parts(
     return HttpParts(
         tokens=parts.tokens,
         machines=parts.machines,
+        room=parts.room,
         revocations=parts.revocations,
         clients=parts.clients,
         jwks=on.keyring.jwks,
@@ -258,6 +259,8 @@ def http_parts(
         ready=ready,
         render_metrics=render_metrics,
         metrics=on.metrics,
+        intake=parts.intake,
+        clock=on.clock,
     )
 
 

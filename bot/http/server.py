@@ -18,6 +18,7 @@ from aiohttp.log import server_logger
 from bot.core.client import Resource
 from bot.core.enforcement import Homes
 from bot.http.answers import Reply
+from bot.http.backchannel import Backchannel
 from bot.http.clients import Clients
 from bot.http.edge import Edge
 from bot.http.forms import form_in, read_body
@@ -30,11 +31,14 @@ from bot.http.peers import Peers
 from bot.http.resources import WELL_KNOWN, ProtectedResources
 from bot.http.revocations import RevocationFeed
 from bot.http.token import TokenEndpoint
+from bot.http.usage import Usage
 from bot.usecases.enforcement import Enforcement
+from bot.usecases.intake import Intake
 from bot.usecases.machines import Machines
-from bot.usecases.ports import Metrics
+from bot.usecases.ports import Clock, Metrics
 from bot.usecases.revocations import Revocations
 from bot.usecases.tokens import Tokens
+from bot.usecases.waiting import WaitingRoom
 
 log = structlog.get_logger()
 
@@ -65,6 +69,7 @@ class HttpParts:
 
     Attributes:
         machines: What OAuth clients can ask for.
+        room: Where their polls wait.
         revocations: Told to APIs that verify by themselves; followed while the server runs.
         clients: Finds out which OAuth client calls.
         jwks: Returns the public keys (RFC 7517, section 5).
@@ -77,10 +82,12 @@ class HttpParts:
         slack: Answers Slack's payloads; None when they come over Socket Mode only.
         ready: Returns what is wrong.
         render_metrics: Measures what must be measured first; returns page and content type.
+        intake: Takes down what enforcement points report.
     """
 
     tokens: Tokens
     machines: Machines
+    room: WaitingRoom
     revocations: Revocations
     clients: Clients
     jwks: Callable[[], Mapping[str, Any]]
@@ -95,12 +102,16 @@ class HttpParts:
     ready: Callable[[], Awaitable[Report]]
     render_metrics: Callable[[], Awaitable[tuple[bytes, str]]]
     metrics: Metrics
+    intake: Intake
+    clock: Clock
 
 
 def make_app(parts: HttpParts) -> web.Application:
     """Return the application."""
     oauth = OAuth(parts.tokens, clients=parts.clients, jwks=parts.jwks, metrics=parts.metrics)
-    token = TokenEndpoint(parts.machines, clients=parts.clients, metrics=parts.metrics)
+    usage = Usage(parts.intake, clients=parts.clients, clock=parts.clock)
+    token = TokenEndpoint(parts.machines, parts.room, clients=parts.clients)
+    backchannel = Backchannel(parts.machines, clients=parts.clients)
     metadata = Metadata(
         parts.issuer, resources=parts.resources, scopes=parts.scopes, grants=token.grant_types
     )
@@ -122,6 +133,7 @@ def make_app(parts: HttpParts) -> web.Application:
             *(web.get(path, metadata.answer) for path in metadata.paths),
             web.get("/.well-known/jwks.json", oauth.keys),
             web.post("/oauth/token", token.answer),
+            web.post("/oauth/backchannel", backchannel.answer),
             web.get(WELL_KNOWN, described.answer),
             web.get(WELL_KNOWN + "/{place:.*}", described.answer),
             *(
@@ -130,6 +142,7 @@ def make_app(parts: HttpParts) -> web.Application:
             ),
             web.post("/oauth/introspect", oauth.introspect),
             web.post("/oauth/revoke", oauth.revoke),
+            web.post("/v1/usage", usage.report),
             web.get("/v1/revocations", feed.answer),
             web.post("/slack/events", _payloads_to(parts.slack)),
             web.get("/healthz", health.alive),
@@ -138,8 +151,9 @@ def make_app(parts: HttpParts) -> web.Application:
         ]
     )
     app[_LANES] = _lanes(edge, oauth, gateways)
-    app.cleanup_ctx.append(_following(parts.revocations))
-    app.on_shutdown.append(_nobody_waits(parts.revocations))
+    for followed in (parts.revocations, parts.room):
+        app.cleanup_ctx.append(_following(followed))
+        app.on_shutdown.append(_nobody_waits(followed))
     return app
 
 
@@ -159,20 +173,24 @@ def _lanes(edge: Edge, oauth: OAuth, gateways: ForwardAuth) -> dict[tuple[str, s
     }
 
 
-def _nobody_waits(revocations: Revocations) -> Callable[[web.Application], Awaitable[None]]:
+def _nobody_waits(
+    followed: Revocations | WaitingRoom,
+) -> Callable[[web.Application], Awaitable[None]]:
     """Return what ends the long polls, so that stopping need not wait for them."""
 
     async def stop(_: web.Application) -> None:
-        revocations.stop()
+        followed.stop()
 
     return stop
 
 
-def _following(revocations: Revocations) -> Callable[[web.Application], AsyncGenerator[None, None]]:
-    """Return what has `revocations` followed while the application runs."""
+def _following(
+    followed: Revocations | WaitingRoom,
+) -> Callable[[web.Application], AsyncGenerator[None, None]]:
+    """Return what follows the store while the application runs."""
 
     async def following(_: web.Application) -> AsyncGenerator[None, None]:
-        task = asyncio.create_task(revocations.run())
+        task = asyncio.create_task(followed.run())
         yield
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -198,7 +216,7 @@ class _Runner(web.AppRunner):
 
     async def _make_server(self) -> web.Server:
         library = await super()._make_server()
-        routes = self.app[_LANES]
+        routes = self.app.get(_LANES, {})
         return LaneServer(library, routes, idle_s=KEEP_ALIVE_S)
 
 
