@@ -21,8 +21,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.config import Settings, read_settings
 from bot.http.health import Report
-from bot.http.server import HttpParts, make_app, make_runner
-from bot.service import calm_collector
+from bot.http.server import make_app, make_runner
+from bot.service import calm_collector, http_parts
 from bot.slack.directory import find_home
 from bot.slack.listeners import make_bolt
 from bot.slack.over_http import over_http
@@ -139,17 +139,8 @@ async def bot(port: int, redis_url: str, slack_url: str, keys: str) -> None:
         async def metrics() -> tuple[bytes, str]:
             return on.metrics.render()
 
-        site = make_app(
-            HttpParts(
-                tokens=parts.tokens,
-                clients=lambda: on.loaded.clients,
-                jwks=on.keyring.jwks,
-                slack=over_http(bolt, settings.signing_secret),
-                ready=nothing,
-                render_metrics=metrics,
-                metrics=on.metrics,
-            )
-        )
+        slack = over_http(bolt, settings.signing_secret)
+        site = make_app(http_parts(on, parts, slack=slack, ready=nothing, render_metrics=metrics))
         calm_collector()
         await listen(site, port, runner=make_runner(site))
 
