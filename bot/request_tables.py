@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -12,7 +13,7 @@ from bot.core.grant import Grant
 from bot.core.known import Known, Members
 from bot.core.machine import Machine
 from bot.core.policy import Group, Stage, groups_in
-from bot.core.request import Request, replay
+from bot.core.request import Request, evolve, replay
 from bot.core.review import Review
 from bot.store.records import write_event
 
@@ -48,16 +49,19 @@ def request_lines(history: Sequence[e.Event]) -> Iterator[str]:
     yield _line("ticket", asked.ticket or "-")
     yield _line("asked", f"{asked.at.isoformat()} in {asked.channel}")
     yield _line("rule", f"{asked.rule or 'none'} of policy {asked.digest}")
+    yield _line("", f"slice {asked.slice or _NOT_KEPT}, which is all that decided about it")
     for reason in asked.reasons:
         yield _line("", reason)
     for shadow in asked.shadows:
         yield _line("", f"{shadow.words}")
     yield from _facts_lines(asked.known)
-    yield from _chain_lines(request)
-    for vote in request.votes:
+    for way in _ways(history):
+        yield from _way_lines(way)
+    for vote, name in _votes(history):
         groups = f" as one of {', '.join(vote.groups)}" if vote.groups else ""
-        name = request.asked.stages[vote.stage].name
         yield _line("yes", f"{vote.by} in stage {name}{groups}")
+    for event in history:
+        yield from _verdict_lines(event)
     if asked.emergency is not None:
         yield from _glass_lines(asked.emergency, request.review)
     for token in request.grant.tokens if request.grant is not None else ():
@@ -125,8 +129,65 @@ def _facts_lines(known: Known | None) -> Iterator[str]:
         yield _line("", f"{name}: {'not looked at' if count is None else count}")
 
 
-def _chain_lines(request: Request) -> Iterator[str]:
-    asked = request.asked
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Way:
+    """A chain that the request was on.
+
+    Attributes:
+        why: The fact that put it there.
+        asked: What was asked, with that chain.
+    """
+
+    why: e.Requested | e.Rerouted | e.ChainPassed
+    asked: e.Requested
+
+
+def _ways(history: Sequence[e.Event]) -> Iterator[_Way]:
+    """Yield the chains that the request was on, first first."""
+    request = replay(history[:1])
+    for number, fact in enumerate(history):
+        request = evolve(request, fact) if number else request
+        if isinstance(fact, e.Requested | e.Rerouted | e.ChainPassed):
+            yield _Way(why=fact, asked=request.asked)
+
+
+def _votes(history: Sequence[e.Event]) -> Iterator[tuple[e.Voted, str]]:
+    """Yield every yes with the name of the stage that it was said in."""
+    request = replay(history[:1])
+    for fact in history[1:]:
+        if isinstance(fact, e.Voted):
+            yield fact, request.asked.stages[fact.stage].name
+        request = evolve(request, fact)
+
+
+def _way_lines(way: _Way) -> Iterator[str]:
+    why, asked = way.why, way.asked
+    if isinstance(why, e.Rerouted):
+        yield _line("tightened", f"{why.at.isoformat()}: {'; '.join(why.what) or 'by others'}")
+        yield _line("", f"rule {why.rule} of policy {why.digest}, slice {why.slice}")
+        for vote in why.votes:
+            yield _line("", f"of before the yes of {vote.by} counted")
+        for vote in why.spare:
+            yield _line("", f"of before the yes of {vote.by} did not count in it")
+    elif isinstance(why, e.ChainPassed):
+        what = f"what rule {asked.rule} of policy {asked.digest} had asked for"
+        yield _line("then", f"{why.at.isoformat()}: {what}")
+    yield from _chain_lines(asked)
+    for owed in asked.owed if isinstance(why, e.Rerouted) else ():
+        yield _line("", f"and then what rule {owed.rule} of policy {owed.digest} had asked for")
+
+
+def _verdict_lines(event: e.Event) -> Iterator[str]:
+    """Yield which policy was in force when it was approved, or ended by it."""
+    if isinstance(event, e.Approved) and event.under is not None:
+        laxer = "; it asks for less, so what it was asked under was kept"
+        under = f"rule {event.under.rule} of policy {event.under.digest}"
+        yield _line("approved", f"under {under}{laxer if event.under.is_laxer else ''}")
+    if isinstance(event, e.Denied) and event.digest:
+        yield _line("closed", f"by {event.rule or 'no rule'} of policy {event.digest}")
+
+
+def _chain_lines(asked: e.Requested) -> Iterator[str]:
     if not asked.stages:
         names = list(dict.fromkeys([*_names(asked.voices), asked.owner]))
         groups = f"group{'s' if len(names) > 1 else ''} {', '.join(names)}"
@@ -213,7 +274,7 @@ def _details(event: e.Event) -> str:
     if isinstance(event, e.Requested):
         return ""
     said = json.loads(write_event(event))
-    if isinstance(event, e.Started | e.Extended):
+    if isinstance(event, e.Tokened):
         said = {"jti": event.token.jti}
     parts = [
         f"{key}={json.dumps(value, ensure_ascii=False)}"
@@ -246,19 +307,10 @@ def request_json(history: Sequence[e.Event]) -> Mapping[str, Any]:
         "rule": asked.rule or None,
         "reasons": list(asked.reasons),
         "policy": asked.digest,
+        "slice": asked.slice,
         "facts": _facts_json(asked.known),
-        "chain": [
-            {
-                "stage": stage.name,
-                "quorum": stage.quorum,
-                "at_least": {share.group: share.people for share in stage.at_least},
-                "could_say_no": [
-                    {**say, "when": say["when"].strip(" ()") or "at once"}
-                    for say in _says(request.asked, stage)
-                ],
-            }
-            for stage in request.asked.stages
-        ],
+        "chain": _chain_json(request.asked),
+        "ways": [_way_json(way) for way in _ways(history)],
         "optional_stages": [
             {"stage": each.name, "asked": each.is_asked, "why": each.why}
             for each in request.asked.optional
@@ -269,9 +321,25 @@ def request_json(history: Sequence[e.Event]) -> Mapping[str, Any]:
         if asked.emergency is None
         else _glass_json(asked.emergency, request.review),
         "votes": [
-            {"by": str(vote.by), "stage": vote.stage, "groups": list(vote.groups)}
-            for vote in request.votes
+            {"by": str(vote.by), "stage": name, "groups": list(vote.groups)}
+            for vote, name in _votes(history)
         ],
+        "approved_under": next(
+            (
+                {"rule": each.under.rule, "policy": each.under.digest, "laxer": each.under.is_laxer}
+                for each in history
+                if isinstance(each, e.Approved) and each.under is not None
+            ),
+            None,
+        ),
+        "closed_by": next(
+            (
+                {"rule": each.rule or None, "policy": each.digest}
+                for each in history
+                if isinstance(each, e.Denied) and each.digest
+            ),
+            None,
+        ),
         "grant": None if grant is None else _grant_json(grant),
         "events": [json.loads(write_event(event)) for event in history],
     }
@@ -283,6 +351,34 @@ def _machine_json(machine: Machine) -> Mapping[str, Any]:
         "owner": machine.owner,
         "address": machine.address,
         "code": machine.code,
+    }
+
+
+def _chain_json(asked: e.Requested) -> Sequence[Mapping[str, Any]]:
+    return [
+        {
+            "stage": stage.name,
+            "quorum": stage.quorum,
+            "at_least": {share.group: share.people for share in stage.at_least},
+            "could_say_no": [
+                {**say, "when": say["when"].strip(" ()") or "at once"}
+                for say in _says(asked, stage)
+            ],
+        }
+        for stage in asked.stages
+    ]
+
+
+def _way_json(way: _Way) -> Mapping[str, Any]:
+    why, asked = way.why, way.asked
+    return {
+        "since": why.at.isoformat(),
+        "rule": asked.rule or None,
+        "policy": asked.digest,
+        "what": list(why.what) if isinstance(why, e.Rerouted) else [],
+        "counted": [str(vote.by) for vote in ([] if isinstance(why, e.Requested) else why.votes)],
+        "chain": _chain_json(asked),
+        "owed": [{"rule": owed.rule, "policy": owed.digest} for owed in asked.owed],
     }
 
 

@@ -240,7 +240,7 @@ def http_parts(
     ready: Callable[[], Awaitable[Report]],
     render_metrics: Callable[[], Awaitable[tuple[bytes, str]]],
 ) -> HttpParts:
-    """Return what the HTTP server is made of; see `HttpParts` for the arguments."""
+    """Return what the HTTP server is made of; see `HttpParts`."""
     return HttpParts(
         tokens=parts.tokens,
         machines=parts.machines,
@@ -259,6 +259,8 @@ def http_parts(
         ready=ready,
         render_metrics=render_metrics,
         metrics=on.metrics,
+        intake=parts.intake,
+        clock=on.clock,
     )
 
 
@@ -270,8 +272,9 @@ async def _serving(
     settings = on.settings
     secret = settings.signing_secret if role.answers else None
     slack = over_http(bolt, secret) if secret is not None else None
-    ready, metrics = health.report, health.metrics
-    app = make_app(http_parts(on, parts, slack=slack, ready=ready, render_metrics=metrics))
+    app = make_app(
+        http_parts(on, parts, slack=slack, ready=health.report, render_metrics=health.metrics)
+    )
     runner = make_runner(app)
     await runner.setup()
     try:

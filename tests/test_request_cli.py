@@ -9,14 +9,28 @@ from click.testing import CliRunner
 
 from bot.cli import main
 from bot.core.conditions import compile_condition
+from bot.core.errors import WrongState
 from bot.core.identity import grant_id
 from bot.core.machine import Machine
 from bot.core.moves import Approve, Narrow, RaiseConcern, Revoke, SignOff
-from bot.core.policy import Audited, Guardrail, Selector
+from bot.core.policy import Audited, Guardrail, Selector, Verdict
 from bot.request_tables import request_json, request_lines
 from bot.store.redis_server import PREFIX
 from tests.builders import requested
-from tests.usecases.bots import ANNA, BEN, CLEO, DAN, EVA, SHELF, a_policy, on_redis
+from tests.usecases.bots import (
+    ANNA,
+    BEN,
+    CLEO,
+    DAN,
+    EVA,
+    GUARD,
+    LEAD,
+    SHELF,
+    a_bundle,
+    a_policy,
+    a_rule,
+    on_redis,
+)
 
 
 async def jit(*words, url):
@@ -215,3 +229,54 @@ def test_what_a_program_asked_says_whose_it_is_and_from_where_it_called():
     found = request_json((asked,))
     assert found["client"] == {"id": "ci", "owner": "sre", "address": "10.0.0.7", "code": "AB-12"}
     assert request_json((requested(),))["client"] is None
+
+
+async def test_a_reviewer_reads_on_which_ways_it_went_and_under_which_policies(bot, redis_url):
+    lead, guard = a_rule(Verdict.REQUIRE, LEAD), a_rule(Verdict.REQUIRE, GUARD)
+    bot.policy = a_policy({"x": (a_bundle("x"), (lead,))})
+    request = await bot.ask("x")
+    bot.policy = a_policy({"x": (a_bundle("x"), (replace(guard, id="new"),))}, digest="e" * 64)
+    for by in (EVA, BEN):
+        await bot.move(request, Approve(), by=by)
+    shown = await jit("show", request.id, url=redis_url)
+    told = [" ".join(line.split()) for line in shown.output.splitlines()]
+    for line in (
+        f"rule rule of policy {'d' * 64}",
+        f"slice {'d' * 64}, which is all that decided about it",
+        "chain 1. lead: 1",
+        "leads: U0BEN, U0CLEO, U0DAN",
+        f"rule new of policy {'e' * 64}, slice {'e' * 64}",
+        "chain 1. security: 1",
+        "security: U0EVA",
+        f"and then what rule rule of policy {'d' * 64} had asked for",
+        f"yes {EVA} in stage security as one of security",
+        f"yes {BEN} in stage lead as one of leads",
+        f"approved under rule new of policy {'e' * 64}",
+    ):
+        assert line in told, line
+    [tightened] = [line for line in told if line.startswith("tightened")]
+    assert "rule new decides now, not rule; new among the approvers: security" in tightened
+    found = json.loads((await jit("show", request.id, "--json", url=redis_url)).output)
+    assert [(way["rule"], way["policy"][0]) for way in found["ways"]] == [
+        ("rule", "d"),
+        ("new", "e"),
+        ("rule", "d"),
+    ]
+    assert found["ways"][1]["owed"] == [{"rule": "rule", "policy": "d" * 64}]
+    assert found["approved_under"] == {"rule": "new", "policy": "e" * 64, "laxer": False}
+    assert [(vote["by"], vote["stage"]) for vote in found["votes"]] == [
+        (str(EVA), "security"),
+        (str(BEN), "lead"),
+    ]
+
+
+async def test_a_reviewer_reads_which_policy_closed_it(bot, redis_url):
+    request = await bot.ask("read")
+    bot.policy = a_policy({"read": (a_bundle("read"), (a_rule(Verdict.DENY),))}, digest="e" * 64)
+    with pytest.raises(WrongState):
+        await bot.move(request, Approve(), by=BEN)
+    told = (await jit("show", request.id, url=redis_url)).output
+    assert f"closed     by rule of policy {'e' * 64}" in told
+    found = json.loads((await jit("show", request.id, "--json", url=redis_url)).output)
+    assert found["closed_by"] == {"rule": "rule", "policy": "e" * 64}
+    assert found["approved_under"] is None

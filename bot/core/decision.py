@@ -18,9 +18,9 @@ from bot.core.durations import spell
 from bot.core.errors import Invalid
 from bot.core.events import Requested
 from bot.core.identity import Actor
-from bot.core.known import OptionalStage, Shadow
+from bot.core.known import Failure, OptionalStage, Shadow
 from bot.core.machine import Machine
-from bot.core.policy import Chain, Guardrail, Policy, Rule, Verdict, voters_of
+from bot.core.policy import Chain, Guardrail, Policy, Rule, Verdict
 from bot.core.scopes import Bundle, ScopeText, narrowed
 from bot.core.shadows import shadows_of
 from bot.core.texts import reason_of, ticket_of
@@ -91,12 +91,14 @@ class Allow:
 
     Attributes:
         shadows: What rules and guardrails in audit mode would have done.
+        failures: Conditions that could not be evaluated; each counted as the stricter answer.
     """
 
     rule: str
     reasons: tuple[str, ...]
     digest: str
     shadows: tuple[Shadow, ...] = ()
+    failures: tuple[Failure, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +108,7 @@ class NeedApproval:
     Attributes:
         chain: Without the stages that are skipped.
         optional: What came of those that could be.
-        shadows: As for `Allow`.
+        shadows, failures: As for `Allow`.
     """
 
     rule: str
@@ -115,6 +117,7 @@ class NeedApproval:
     chain: Chain
     optional: tuple[OptionalStage, ...] = ()
     shadows: tuple[Shadow, ...] = ()
+    failures: tuple[Failure, ...] = ()
 
     @property
     def approvals(self) -> int:
@@ -129,7 +132,7 @@ class Reject:
     Attributes:
         rule: The rule that decided, "" when none did.
         guardrail: The guardrail that forbids it, "" when none does.
-        shadows: As for `Allow`.
+        shadows, failures: As for `Allow`.
     """
 
     rule: str
@@ -137,6 +140,7 @@ class Reject:
     digest: str
     guardrail: str = ""
     shadows: tuple[Shadow, ...] = ()
+    failures: tuple[Failure, ...] = ()
 
 
 Decision: TypeAlias = Allow | NeedApproval | Reject
@@ -243,24 +247,6 @@ def _no(policy: Policy, why: str) -> Reject:
     return Reject(rule="", reasons=(why,), digest=policy.digest)
 
 
-def why_no_more(asked: Requested, policy: Policy, facts: Facts) -> str | None:
-    """Return why today's `policy` would not have this granted; None if it would.
-
-    Args:
-        facts: Of the requester.
-    """
-    decision = decided_again(asked, policy, facts)
-    if isinstance(decision, Reject):
-        return "; ".join(decision.reasons)
-    if isinstance(decision, NeedApproval) and not _same_voters(decision.chain, asked):
-        return "others must approve it now"
-    return None
-
-
-def _same_voters(chain: Chain, asked: Requested) -> bool:
-    return voters_of(chain.stages) == voters_of(asked.stages)
-
-
 def decide_ask(ask: Ask, policy: Policy, facts: Facts) -> Decision:
     """Return what `policy` says to `ask`; the same arguments always give the same answer."""
     unchecked = why_unchecked(ask, facts)
@@ -268,6 +254,8 @@ def decide_ask(ask: Ask, policy: Policy, facts: Facts) -> Decision:
         return Reject(rule="", reasons=(unchecked,), digest=policy.digest)
     scene = scene_of(ask, policy, facts)
     decision = _decided(ask, policy, scene)
+    if scene.failures:  # here, as what is in audit mode does not count
+        decision = replace(decision, failures=tuple(scene.failures))
     audited = policy.audited_of.get(ask.bundle.name, ())
     if not audited or facts.unseen:
         return decision

@@ -7,11 +7,13 @@ from typing import Final, TypeAlias, TypedDict
 
 from bot.core.emergency import Emergency
 from bot.core.identity import Actor, GrantId, RequestId
-from bot.core.known import Known, Members, OptionalStage, Shadow
+from bot.core.known import InForce, Known, Members, OptionalStage, Shadow
 from bot.core.machine import Machine
 from bot.core.policy import Group, Stage, groups_in
 from bot.core.scopes import Delivery, Risk, ScopeText
 from bot.core.tickets import SeenTicket
+from bot.core.usage import Misdeed, Usage
+from bot.core.votes import Vote
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +61,20 @@ class Common(TypedDict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Owed:
+    """A chain that a request was put on before, as it stands.
+
+    Attributes:
+        digest, rule: The policy that put it there, and the rule.
+        stages: Where a name means other people than in today's chain, it has "@" and the digest.
+    """
+
+    digest: str
+    rule: str
+    stages: tuple[Stage, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Requested(Fact):
     """Somebody asked for a bundle; everything that was decided on is kept here.
 
@@ -77,12 +93,17 @@ class Requested(Fact):
         has_glass: Whether the bundle could be had by break-glass, too.
         known: What was decided on besides; None in records from before it was kept.
         members: Who was in the groups that have, or could come to have, a say in the chain.
+        idle_end: The grant ends when it was not used for so long; None if that does not matter.
         machine: The client that asks, in the name of `by` or for itself; None where a person does.
         optional: What came of the stages that could be skipped.
         shadows: What rules and guardrails in audit mode would have done.
+        slice: The digest of all that decided: the bundle, its rules, and what they name.
+        owed: Chains that must be complete as well, after `stages`: what the request was asked
+            under demanded more there than the policy that changed it since.
         claim_within: How long after the approval the requester may start the grant; None where it
             starts by itself.
         start_at: When it is to start; None for as soon as it is approved.
+        token_max: How long one token of the grant may live; None for as long as the grant.
     """
 
     bundle: str
@@ -113,11 +134,15 @@ class Requested(Fact):
     has_glass: bool = False
     known: Known | None = None
     members: tuple[Members, ...] = ()
+    idle_end: timedelta | None = None
     optional: tuple[OptionalStage, ...] = ()
     shadows: tuple[Shadow, ...] = ()
+    slice: str = ""
+    owed: tuple[Owed, ...] = ()
     machine: Machine | None = None
     claim_within: timedelta | None = None
     start_at: datetime | None = None
+    token_max: timedelta | None = None
 
     @property
     def asker(self) -> Actor:
@@ -132,7 +157,8 @@ class Requested(Fact):
     def voices(self) -> tuple[Group, ...]:
         """Every group that has, or can come to have, a say in it by the chain or in the review."""
         besides = self.emergency.groups if self.emergency is not None else ()
-        return (*groups_in(self.stages), *besides)
+        owed = [stage for chain in self.owed for stage in chain.stages]
+        return (*groups_in((*self.stages, *owed)), *besides)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +187,46 @@ class Narrowed(Fact):
     duration: timedelta
     dropped: tuple[str, ...]
     was: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rerouted(Fact):
+    """Today's policy asks for more than the request waited for: it goes this way from now on.
+
+    Attributes:
+        rule, reasons, digest, slice, optional, shadows, members, deadline, owed: As of `Requested`,
+            under today's policy.
+        stages: Who must approve now.
+        votes: Those given before that count in them, each in its stage.
+        spare: Those that do not, as whoever gave them has no say in them.
+        what: What is different, in words.
+    """
+
+    rule: str
+    reasons: tuple[str, ...]
+    digest: str
+    slice: str
+    stages: tuple[Stage, ...]
+    deadline: datetime
+    owed: tuple[Owed, ...] = ()
+    optional: tuple[OptionalStage, ...] = ()
+    shadows: tuple[Shadow, ...] = ()
+    members: tuple[Members, ...] = ()
+    votes: tuple[Vote, ...] = ()
+    spare: tuple[Vote, ...] = ()
+    what: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainPassed(Fact):
+    """All stages passed, and the first chain that the request still owes goes on.
+
+    Attributes:
+        votes, spare: As of `Rerouted`, in that chain.
+    """
+
+    votes: tuple[Vote, ...] = ()
+    spare: tuple[Vote, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,7 +275,13 @@ class Escalated(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approved(Fact):
-    """All stages passed, or policy approved at once."""
+    """All stages passed, or policy approved at once.
+
+    Attributes:
+        under: The policy in force then; None where policy approved, and in older records.
+    """
+
+    under: InForce | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,9 +296,16 @@ class Disowned(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Denied(Fact):
-    """An approver, or policy, said no; one no is enough."""
+    """An approver, or policy, said no; one no is enough.
+
+    Attributes:
+        rule, digest: Which rule ("" for none) of which policy, where that has changed since the
+            request was asked; "" otherwise.
+    """
 
     reason: str
+    rule: str = ""
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,9 +334,14 @@ class Granted(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started(Fact):
-    """The grant works from now on."""
+    """The grant works from now on.
+
+    Attributes:
+        ends_at: The end of the grant, where its token dies before; None where they end together.
+    """
 
     token: TokenSpec
+    ends_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,15 +365,33 @@ class Scrubbed(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Warned(Fact):
-    """The requester was told that the end is near."""
+    """The requester was reminded that the end is near.
+
+    Attributes:
+        ends_at: The end, where it is not that of the newest token.
+    """
+
+    ends_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extended(Fact):
-    """The grant goes on with a new token; the old one lives to its own end."""
+    """The grant goes on with a new token; the old one lives to its own end.
+
+    Attributes:
+        ends_at: As in `Started`.
+    """
 
     token: TokenSpec
     extension: RequestId
+    ends_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renewed(Fact):
+    """The requester has a further token, as tokens die before the grant ends."""
+
+    token: TokenSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -309,6 +411,27 @@ class Revealed(Fact):
     """The requester looked at the token in a modal."""
 
     jti: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Misused(Fact):
+    """A token was misused; a later fact of the same kind tells the new count."""
+
+    what: Misdeed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageSummed(Fact):
+    """The grant is over, and this is what it was used for.
+
+    Attributes:
+        begun: When the grant started.
+    """
+
+    bundle: str
+    resource: str
+    begun: datetime
+    usage: Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -347,6 +470,8 @@ Event: TypeAlias = (
     Requested
     | Narrowed
     | Voted
+    | Rerouted
+    | ChainPassed
     | Asked
     | Answered
     | StagePassed
@@ -365,9 +490,12 @@ Event: TypeAlias = (
     | Scrubbed
     | Warned
     | Extended
+    | Renewed
     | Ended
     | Revoked
     | Revealed
+    | Misused
+    | UsageSummed
     | ReviewReminded
     | ReviewOverdue
     | Concerned
@@ -376,10 +504,15 @@ Event: TypeAlias = (
 )
 
 # The names that the log and exports use; a name, once released, keeps its meaning.
+# Each brings one more token.
+Tokened: TypeAlias = Started | Extended | Renewed
+
 WIRE: Final[Mapping[type[Event], str]] = {
     Requested: "request.requested",
     Narrowed: "request.narrowed",
     Voted: "request.voted",
+    Rerouted: "request.rerouted",
+    ChainPassed: "request.chain_passed",
     Asked: "request.asked",
     Answered: "request.answered",
     StagePassed: "request.stage_passed",
@@ -398,9 +531,12 @@ WIRE: Final[Mapping[type[Event], str]] = {
     Scrubbed: "grant.scrubbed",
     Warned: "grant.warned",
     Extended: "grant.extended",
+    Renewed: "grant.renewed",
     Ended: "grant.ended",
     Revoked: "grant.revoked",
     Revealed: "grant.revealed",
+    Misused: "grant.misused",
+    UsageSummed: "grant.usage_summed",
     ReviewReminded: "review.reminded",
     ReviewOverdue: "review.overdue",
     Concerned: "review.concern_raised",

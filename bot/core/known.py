@@ -70,3 +70,31 @@ class Shadow:
         """All of it: "guardrail freeze (audit) would have denied it: Ask a manager"."""
         kind = "guardrail" if self.is_guardrail else "rule"
         return f"{kind} {self.id} (audit) would have {self.would}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InForce:
+    """What the policy in force said when the last approval was given.
+
+    Attributes:
+        is_laxer: Whether it asked for less than the request waited for.
+    """
+
+    digest: str
+    rule: str
+    is_laxer: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A condition that could not be evaluated, when a request was decided.
+
+    Attributes:
+        one: Whose: "rule late", "guardrail freeze", "stage security of chain two".
+        where: "file:line" of it, "" where that is not known.
+        why: The condition, and what went wrong.
+    """
+
+    one: str
+    where: str
+    why: str

@@ -1,7 +1,6 @@
 """From what policy says to an ask, to the first facts of a request."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -9,7 +8,6 @@ from bot.core import events as e
 from bot.core.decision import Allow, Ask, Decision, Facts, NeedApproval, Reject
 from bot.core.identity import RequestId
 from bot.core.known import Known, Members
-from bot.core.policy import Group, Stage
 from bot.core.request import Request
 from bot.core.tickets import SeenTicket
 
@@ -27,6 +25,7 @@ def requested(
     seen: SeenTicket | None = None,
     known: Known | None = None,
     members: Mapping[str, frozenset[str] | None] | None = None,
+    slice_: str = "",
     start_at: datetime | None = None,
 ) -> e.Requested:
     """Return the ask as it is kept, with the decision.
@@ -36,6 +35,7 @@ def requested(
         seen: What the tracker said of the ticket.
         known: What was decided on besides.
         members: Slack user ids of the groups with a say; None for a group that cannot be read.
+        slice_: The digest of all that decided.
         start_at: When it is to start; None for as soon as it is approved.
     """
     bundle = ask.bundle
@@ -64,7 +64,8 @@ def requested(
         rule=decision.rule,
         reasons=decision.reasons,
         digest=decision.digest,
-        stages=tuple(_stage_for(ask.by.id, each) for each in chain.stages) if chain else (),
+        stages=tuple(each.concerning(ask.by.id) for each in chain.stages) if chain else (),
+        slice=slice_,
         deadline=_deadline(now, patience, prolongs),
         extends=prolongs.id if prolongs is not None else None,
         active_per_user=bundle.limits.active_per_user,
@@ -73,33 +74,14 @@ def requested(
         seen=seen,
         has_glass=bundle.glass is not None,
         known=known,
-        members=tuple(_kept(name, users) for name, users in sorted((members or {}).items())),
+        idle_end=bundle.idle_end,
+        members=kept_members(members or {}),
         machine=ask.machine,
         optional=decision.optional if isinstance(decision, NeedApproval) else (),
         shadows=decision.shadows,
         claim_within=_claim_within(ask) if prolongs is None else None,
+        token_max=bundle.token_max,
         start_at=start_at,
-    )
-
-
-def _stage_for(user: str, stage: Stage) -> Stage:
-    """Return `stage` with no more in its groups than matters to `user`: not everybody's manager."""
-    steps = [
-        replace(step, add_approvers=_groups_for(user, step.add_approvers))
-        for step in stage.escalate
-    ]
-    approvers = _groups_for(user, stage.approvers)
-    return replace(stage, approvers=approvers, escalate=tuple(steps))
-
-
-def _groups_for(user: str, groups: tuple[Group, ...]) -> tuple[Group, ...]:
-    return tuple(
-        replace(
-            group,
-            any_of=_groups_for(user, group.any_of),
-            manager=group.manager.concerning(user) if group.manager is not None else None,
-        )
-        for group in groups
     )
 
 
@@ -118,6 +100,11 @@ def known_of(facts: Facts, *, looked_up: Iterable[str]) -> Known:
     )
 
 
+def kept_members(members: Mapping[str, frozenset[str] | None]) -> tuple[Members, ...]:
+    """Return who is in each group as it is kept; None for a group that cannot be read."""
+    return tuple(_kept(name, users) for name, users in sorted(members.items()))
+
+
 def _kept(group: str, users: frozenset[str] | None) -> Members:
     if users is None:
         return Members(group=group)
@@ -125,7 +112,7 @@ def _kept(group: str, users: frozenset[str] | None) -> Members:
 
 
 def _claim_within(ask: Ask) -> timedelta | None:
-    return ask.bundle.claim_within if ask.claim_within is None else ask.claim_within
+    return ask.claim_within if ask.machine is not None else ask.bundle.claim_within
 
 
 def _deadline(now: datetime, patience: timedelta, prolongs: Request | None) -> datetime:

@@ -1,6 +1,7 @@
 """Moves on a request that is still to be decided: whether they are possible, and their facts."""
 
 from datetime import datetime, timedelta
+from functools import reduce
 from typing import Final
 
 from bot.core import events as e
@@ -12,6 +13,7 @@ from bot.core.moves import (
     Answer,
     Approve,
     Cancel,
+    CloseByPolicy,
     Deny,
     Escalate,
     Lapse,
@@ -19,12 +21,14 @@ from bot.core.moves import (
     PendingMove,
     Question,
     Remind,
+    Reroute,
 )
 from bot.core.permission import Circumstances
-from bot.core.request import Request, evolve, shown_digest, timers
+from bot.core.request import Request, evolve, others_in, shown_digest, timers
 from bot.core.scopes import ScopeText
 from bot.core.states import RequestState, Timer, is_terminal
 from bot.core.texts import reason_of, tidy
+from bot.core.votes import dealt
 
 # Each of them is a message to the requester.
 QUESTIONS_AT_MOST: Final = 20
@@ -54,6 +58,11 @@ def is_settled(request: Request, move: PendingMove, by: Actor) -> bool:
             return (stage, number) < (request.stage, request.reminded)
         case Escalate(stage, number):
             return (stage, number) < (request.stage, request.escalated)
+        case Reroute(version, way):
+            is_on_it = (request.asked.digest, request.asked.stages) == (way.digest, way.stages)
+            return request.version > version and is_on_it
+        case CloseByPolicy():
+            return request.state is RequestState.DENIED and closed_by(request.close, by)
 
 
 def closed_by(close: Close | None, by: Actor) -> bool:
@@ -77,6 +86,8 @@ def still_open(request: Request, move: PendingMove, now: datetime) -> None:
         raise TooLate("the time to decide on this request is over")
     if isinstance(move, Remind | Escalate) and not _is_owed(request, move, now):
         raise WrongState("the time for this has not come")
+    if isinstance(move, Reroute) and move.version != request.version:
+        raise WrongState("this request has changed meanwhile")
     if isinstance(move, Question) and len(request.questions) >= QUESTIONS_AT_MOST:
         raise WrongState(f"{QUESTIONS_AT_MOST} questions were asked already")
     if isinstance(move, Answer) and not 0 <= move.number < len(request.questions):
@@ -121,6 +132,10 @@ def settling(
             return (e.Reminded(**common, stage=stage, number=number, people=people),)
         case Escalate(stage, number):
             return (e.Escalated(**common, stage=stage, number=number),)
+        case Reroute(way=way):
+            return (way, *_passing(evolve(request, way), common))
+        case CloseByPolicy(reason, rule, digest):
+            return (e.Denied(**common, reason=reason, rule=rule, digest=digest),)
 
 
 def _less(request: Request, move: Narrow, *, by: Actor, case: Circumstances) -> tuple[e.Event, ...]:
@@ -167,13 +182,28 @@ def _votes(request: Request, *, by: Actor, case: Circumstances) -> tuple[e.Event
     common: e.Common = {"request": request.id, "at": case.now, "by": by}
     stage, groups = request.stage, tuple(sorted(case.groups))
     voted = e.Voted(**common, stage=stage, groups=groups)
-    facts: tuple[e.Event, ...] = (voted,)
-    if evolve(request, voted).open_places:
+    after = evolve(request, voted)
+    facts: tuple[e.Event, ...] = (voted, *_passing(after, common))
+    if reduce(evolve, facts, request).waits_for is not None:
         return facts
-    facts = (*facts, e.StagePassed(**common, stage=stage))
-    if stage + 1 < len(request.asked.stages):
-        return facts
-    return (*facts, e.Approved(**common), *granting(request.asked, by=by, case=case))
+    approved = e.Approved(**common, under=case.under)
+    return (*facts, approved, *granting(request.asked, by=by, case=case))
+
+
+def _passing(request: Request, common: e.Common) -> tuple[e.Event, ...]:
+    """Return that stages pass, and chains, as far as the votes that there are fill them."""
+    facts: list[e.Event] = []
+    while request.waits_for is not None and not request.open_places:
+        passed = e.StagePassed(**common, stage=request.stage)
+        facts.append(passed)
+        request = evolve(request, passed)
+        if request.waits_for is None and request.asked.owed:
+            stages, given = request.asked.owed[0].stages, (*request.votes, *request.spare)
+            rest = dealt(given, stages, others_in(request.asked))
+            going_on = e.ChainPassed(**common, votes=rest.counted, spare=rest.spare)
+            facts.append(going_on)
+            request = evolve(request, going_on)
+    return tuple(facts)
 
 
 def granting(asked: e.Requested, *, by: Actor, case: Circumstances) -> tuple[e.Event, ...]:

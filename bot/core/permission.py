@@ -7,15 +7,18 @@ from typing import Final, TypeAlias
 
 from bot.core.grant import Signing
 from bot.core.identity import BOT, Actor, Kind
+from bot.core.known import InForce
 from bot.core.moves import (
     Answer,
     Approve,
     Cancel,
     Claim,
+    CloseByPolicy,
     Deliver,
     Deny,
     Disown,
     End,
+    EndUnused,
     EndWithTicket,
     Escalate,
     Extend,
@@ -28,11 +31,15 @@ from bot.core.moves import (
     RaiseConcern,
     Remind,
     RemindReview,
+    Renew,
+    Reroute,
     Reveal,
     Revoke,
     Scrub,
     SignOff,
     Start,
+    SumUp,
+    TellMisuse,
     Warn,
 )
 from bot.core.places import open_places
@@ -46,12 +53,14 @@ class Circumstances:
     Attributes:
         groups: Names of the policy's groups that the actor is in now.
         resources: The resources that the actor, a machine, answers for.
+        under: Today's policy, and what it says to the request; None where it was not looked at.
     """
 
     now: datetime
     signing: Signing
     groups: frozenset[str] = frozenset()
     resources: frozenset[str] = frozenset()
+    under: InForce | None = None
 
 
 Guard: TypeAlias = Callable[[Request, Actor, Circumstances], bool]
@@ -163,6 +172,8 @@ MAY: Final[Mapping[type[Move], tuple[tuple[Guard, str], ...]]] = {
     Lapse: (_ONLY_BOT,),
     Remind: (_ONLY_BOT,),
     Escalate: (_ONLY_BOT,),
+    Reroute: (_ONLY_BOT,),
+    CloseByPolicy: (_ONLY_BOT,),
     Start: (_ONLY_BOT,),
     Claim: ((_keeps_the_token, "only the person who asked, or their client, can start this"),),
     Forfeit: (_ONLY_BOT,),
@@ -172,10 +183,17 @@ MAY: Final[Mapping[type[Move], tuple[tuple[Guard, str], ...]]] = {
         _ONLY_REQUESTER,
         (_keeps_the_token, "the client has fetched this token; nobody can look at it here"),
     ),
+    Renew: (
+        _ONLY_REQUESTER,
+        (_keeps_the_token, "a client has this access; it must ask for a further token itself"),
+    ),
     Warn: (_ONLY_BOT,),
     Extend: (_ONLY_BOT,),
     End: (_ONLY_BOT,),
     EndWithTicket: (_ONLY_BOT,),
+    EndUnused: (_ONLY_BOT,),
+    TellMisuse: (_ONLY_BOT,),
+    SumUp: (_ONLY_BOT,),
     Revoke: ((_may_end, "only the requester, an approver or the bundle's owner can end this"),),
     Disown: ((_is_named, "no client asks in your name here"),),
     SignOff: _REVIEWING,

@@ -51,7 +51,18 @@ def unfilled(takers: Sequence[Collection[str]]) -> list[int]:
     """Return the numbers of the places that stay empty when as many as possible are filled.
 
     Args:
-        takers: Of each place, everybody who could fill it. Earlier places are filled first.
+        takers: As for `filled`.
+    """
+    held = frozenset(filled(takers).values())
+    return [place for place in range(len(takers)) if place not in held]
+
+
+def filled(takers: Sequence[Collection[str]]) -> dict[str, int]:
+    """Return who fills which place when as many as possible are filled.
+
+    Args:
+        takers: Of each place, everybody who could fill it. Earlier places are filled first, and
+            none of them is left empty again for a later one.
     """
     holds: dict[str, int] = {}
 
@@ -65,7 +76,9 @@ def unfilled(takers: Sequence[Collection[str]]) -> list[int]:
                 return True
         return False
 
-    return [place for place in range(len(takers)) if not fills(place, set())]
+    for place in range(len(takers)):
+        fills(place, set())
+    return holds
 
 
 def open_places(places: Sequence[Place], votes: Sequence[Collection[str]]) -> tuple[Place, ...]:

@@ -1,7 +1,7 @@
 """The policy as the core sees it: bundles, groups, rules, guardrails, chains."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import TypeAlias
@@ -42,6 +42,14 @@ class Group:
             yield self
         for part in self.any_of:
             yield from part.parts()
+
+    def concerning(self, user: str) -> "Group":
+        """Return it with no more in it than matters to `user`: not everybody's manager."""
+        return replace(
+            self,
+            any_of=tuple(part.concerning(user) for part in self.any_of),
+            manager=self.manager.concerning(user) if self.manager is not None else None,
+        )
 
     @property
     def is_from_elsewhere(self) -> bool:
@@ -132,6 +140,21 @@ class Stage:
     channel: str = ""
     remind: tuple[timedelta, ...] = ()
     escalate: tuple[Escalation, ...] = ()
+
+    def concerning(self, user: str) -> "Stage":
+        """Return it with no more in its groups than matters to `user`."""
+        return self.with_groups(lambda group: group.concerning(user))
+
+    def with_groups(self, other: Callable[[Group], Group]) -> "Stage":
+        """Return it with `other` of each of its groups in the place of that."""
+        return replace(
+            self,
+            approvers=tuple(map(other, self.approvers)),
+            escalate=tuple(
+                replace(step, add_approvers=tuple(map(other, step.add_approvers)))
+                for step in self.escalate
+            ),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -301,6 +324,8 @@ class Policy:
         digest: SHA-256 over the canonical form; comments and layout do not count.
         rules_of, guardrails_of: What applies, by bundle name, in the order in which it is tried.
         audited_of: What does not, as it is in audit mode, by bundle name.
+        slices: By bundle name, the SHA-256 of all that decides about it: the bundle, its rules and
+            guardrails, and the chains, windows and groups that they name.
     """
 
     digest: str
@@ -310,6 +335,11 @@ class Policy:
     guardrails_of: Mapping[str, tuple[Guardrail, ...]]
     windows: Mapping[str, Window] = field(default_factory=dict)
     audited_of: Mapping[str, tuple[Audited, ...]] = field(default_factory=dict)
+    slices: Mapping[str, str] = field(default_factory=dict)
+
+    def slice_of(self, bundle: str) -> str:
+        """Return the digest of all that decides about `bundle`; of all, where none is known."""
+        return self.slices.get(bundle, self.digest)
 
     @property
     def scopes(self) -> frozenset[str]:

@@ -4,10 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import reduce
+from typing import Final, TypeAlias, assert_never, get_args
 
 from bot.core import events as e
 from bot.core.grant import Close, Grant, evolve_grant, grant_timers
 from bot.core.identity import Actor, RequestId, fingerprint
+from bot.core.known import Members
 from bot.core.places import Place, open_places, places_of, voters
 from bot.core.policy import Stage
 from bot.core.review import REVIEW_FACTS, Review, evolve_review, review_begun, review_timers
@@ -20,21 +22,9 @@ from bot.core.states import (
     is_terminal,
     request_after,
 )
+from bot.core.votes import Vote
 
 _REQUEST_FACTS = frozenset(REQUEST_NEXT[RequestState.PENDING])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Vote:
-    """One person's yes in one stage (counted from 0).
-
-    Attributes:
-        groups: Names of the groups with a say that they were in when they said it.
-    """
-
-    by: Actor
-    stage: int
-    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,10 +41,14 @@ class Request:
     """Somebody's ask for a bundle as it stands now, with the grant it led to.
 
     Attributes:
-        asked: What is asked and decided on: as it was, or as an approver has narrowed it since.
+        asked: What is asked and decided on: as it was, or as an approver has narrowed it, or a
+            changed policy put it on another way, since.
         stage: The stage that is voted on, from 0.
         stage_began: When it began; None for the first, which began with the request.
         reminded, escalated: How many of its reminders and escalations have happened.
+        votes: Those that count in the chain that is voted on.
+        spare: Those of before that do not; they may in a chain that comes after it.
+        passed: Chains that are complete, where the request owed more than one.
         close: How the request was settled; None while it is pending.
         review: What is owed because the glass was broken; None where it was not.
         version: Facts applied so far (notes do not count): the store's compare-and-set token.
@@ -67,6 +61,8 @@ class Request:
     reminded: int = 0
     escalated: int = 0
     votes: tuple[Vote, ...] = ()
+    spare: tuple[Vote, ...] = ()
+    passed: tuple[e.Owed, ...] = ()
     questions: tuple[Query, ...] = ()
     close: Close | None = None
     grant: Grant | None = None
@@ -152,7 +148,6 @@ def shown_digest(asked: e.Requested) -> str:
         str(asked.by),
         asked.bundle,
         str(asked.duration),
-        asked.digest,
         *scopes,
         *besides,
     )[:16]
@@ -172,22 +167,15 @@ def evolve(request: Request, event: e.Event) -> Request:
     if type(event) not in _REQUEST_FACTS:
         return replace(request, grant=evolve_grant(request.grant, event), version=version)
     moved = replace(request, state=request_after(request.state, type(event)), version=version)
+    if isinstance(event, _OF_CHAINS):
+        return _in_chain(request, moved, event)
     match event:
-        case e.Voted(by=by, stage=stage, groups=groups):
-            vote = Vote(by=by, stage=stage, groups=groups)
-            return replace(moved, votes=(*request.votes, vote))
         case e.Narrowed():
             return replace(moved, asked=_narrowed(request.asked, event))
         case e.Asked(by=by, text=text):
             return replace(moved, questions=(*request.questions, Query(by=by, text=text)))
         case e.Answered(number=number):
             return replace(moved, questions=_answered(request.questions, number))
-        case e.StagePassed(stage=stage, at=at):
-            return replace(moved, stage=stage + 1, stage_began=at, reminded=0, escalated=0)
-        case e.Reminded(number=number):
-            return replace(moved, reminded=number + 1)
-        case e.Escalated(number=number):
-            return replace(moved, escalated=number + 1)
         case e.Denied(at=at, by=by, reason=reason):
             return replace(moved, close=Close(at=at, by=by, reason=reason))
         case _:
@@ -195,10 +183,95 @@ def evolve(request: Request, event: e.Event) -> Request:
             return replace(moved, close=close, review=_review_of(request.asked, event))
 
 
+_OfChains: TypeAlias = (
+    e.Voted | e.StagePassed | e.Reminded | e.Escalated | e.Rerouted | e.ChainPassed
+)
+_OF_CHAINS: Final = get_args(_OfChains)
+
+
+def _in_chain(request: Request, moved: Request, event: _OfChains) -> Request:
+    """Apply a fact about the chain that is voted on; `moved` is `request` in its next state."""
+    match event:
+        case e.Voted(by=by, stage=stage, groups=groups):
+            vote = Vote(by=by, stage=stage, groups=groups)
+            spare = tuple(each for each in request.spare if each.by != by)
+            return replace(moved, votes=(*request.votes, vote), spare=spare)
+        case e.StagePassed(stage=stage, at=at):
+            return replace(moved, stage=stage + 1, stage_began=at, reminded=0, escalated=0)
+        case e.Reminded(number=number):
+            return replace(moved, reminded=number + 1)
+        case e.Escalated(number=number):
+            return replace(moved, escalated=number + 1)
+        case e.Rerouted():
+            return _begun(moved, event, asked=_rerouted(request.asked, event))
+        case e.ChainPassed():
+            passed = (*request.passed, chain_of(request.asked))
+            return replace(_begun(moved, event, asked=_going_on(request.asked)), passed=passed)
+        case _:
+            assert_never(event)
+
+
 def _review_of(asked: e.Requested, event: e.Event) -> Review | None:
     if not isinstance(event, e.GlassBroken) or asked.emergency is None:
         return None
     return review_begun(asked.emergency, at=event.at)
+
+
+def _begun(request: Request, event: e.Rerouted | e.ChainPassed, *, asked: e.Requested) -> Request:
+    """Return `request` at the beginning of the chain that `asked` has now."""
+    return replace(
+        request,
+        asked=asked,
+        stage=0,
+        stage_began=event.at,
+        reminded=0,
+        escalated=0,
+        votes=event.votes,
+        spare=event.spare,
+    )
+
+
+def _rerouted(asked: e.Requested, event: e.Rerouted) -> e.Requested:
+    return replace(
+        asked,
+        rule=event.rule,
+        reasons=event.reasons,
+        digest=event.digest,
+        slice=event.slice,
+        stages=event.stages,
+        deadline=event.deadline,
+        owed=event.owed,
+        optional=event.optional,
+        shadows=event.shadows,
+        members=event.members,
+    )
+
+
+def _going_on(asked: e.Requested) -> e.Requested:
+    """Return `asked` on the first chain that it still owes."""
+    next_, *others = asked.owed
+    return replace(
+        asked,
+        stages=next_.stages,
+        rule=next_.rule,
+        digest=next_.digest,
+        owed=tuple(others),
+        optional=(),
+    )
+
+
+def chain_of(asked: e.Requested) -> e.Owed:
+    """Return the chain that `asked` is on."""
+    return e.Owed(digest=asked.digest, rule=asked.rule, stages=asked.stages)
+
+
+def others_in(asked: e.Requested) -> tuple[Members, ...]:
+    """Return who was known to be in the groups with a say, besides the requester."""
+    me = asked.by.id
+    return tuple(
+        replace(each, people=tuple(who for who in each.people if who != me))
+        for each in asked.members
+    )
 
 
 def _narrowed(asked: e.Requested, event: e.Narrowed) -> e.Requested:
@@ -224,8 +297,9 @@ def replay(history: Iterable[e.Event]) -> Request:
 def timers(request: Request) -> dict[Timer, datetime]:
     """Return when the clock must act on `request`, its grant or its review next, by timer.
 
-    WATCH is when the ticket is looked at for the first time; after that whoever looks puts the
-    next look off, as nothing has happened.
+    WATCH is when the ticket is looked at for the first time, and IDLE when it is looked at whether
+    the grant is used; after that whoever looks puts the next look off, as nothing has happened.
+    SUM stays, though it was done, as summing up changes nothing.
     """
     if request.state is RequestState.PENDING:
         return {Timer.LAPSE: request.asked.deadline, **_stage_timers(request)}
@@ -236,7 +310,10 @@ def timers(request: Request) -> dict[Timer, datetime]:
         due.pop(Timer.WARN, None)  # whoever could be told has no more time to give it
     grant, seen = request.working_grant, request.asked.seen
     if grant is not None and seen is not None and seen.watched is not None:
-        due[Timer.WATCH] = grant.token.issued_at + seen.watched
+        due[Timer.WATCH] = grant.since + seen.watched
+    idle = request.asked.idle_end
+    if grant is not None and idle is not None and grant.since + idle < grant.ends_at:
+        due[Timer.IDLE] = grant.since + idle
     return {**due, **review_timers(request.review)} if request.review is not None else due
 
 

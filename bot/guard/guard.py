@@ -23,7 +23,6 @@ Claims: TypeAlias = dict[str, Any]  # RFC 9068, section 2.2
 POLL_S: Final = 25.0  # as long as the feed lets anybody wait
 CALL_S: Final = 5.0  # how long any other call may take
 AGAIN_S: Final = 1.0
-REPORT_EVERY_S: Final = 5.0
 UNKNOWN_KID_EVERY_S: Final = 30.0
 AHEAD_S: Final = 60.0  # how far our clock may be behind the issuer's
 KEPT_PAST_END_S: Final = 3600.0
@@ -47,6 +46,7 @@ class Guard:
     resource_metadata: str = ""  # where this API is described (RFC 9728), for challenges
     when_stale: Literal["refuse", "allow"] = "refuse"  # while nobody knows what has ended
     stale_after_s: float = 60.0  # when that begins: no end goes unnoticed for longer
+    report_every_s: float = 5.0
     address_header: str = ""  # in which a proxy that all calls come through tells the caller's
 
     def __post_init__(self) -> None:
@@ -169,7 +169,7 @@ class Guard:
     async def _report(self) -> None:
         while True:
             await self._tried(self.uses.send(self._session))
-            await asyncio.sleep(AGAIN_S if self.uses.held else REPORT_EVERY_S)
+            await asyncio.sleep(AGAIN_S if self.uses.held else self.report_every_s)
 
     async def _tried(self, call: Awaitable[None]) -> bool:
         try:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -29,6 +30,7 @@ from bot.policy_files.declared import Declared, Entry
 from bot.policy_files.documents import Model
 from bot.policy_files.kinds import DAYS
 from bot.policy_files.per_bundle import Id, tried_for
+from bot.policy_files.slices import slices_of
 
 # How long an approval waits to be started where the bundle does not say.
 CLAIM_WITHIN: Final = timedelta(hours=1)
@@ -51,13 +53,14 @@ def policy_of(declared: Declared, *, default_resource: str) -> core.Policy:
     guardrails = [_guardrail(entry, windows) for entry in declared.guardrails]
     modes: dict[Id, str] = {(core.Rule, entry.name): entry.model.mode for entry in declared.rules}
     modes |= {(core.Guardrail, entry.name): entry.model.mode for entry in declared.guardrails}
-    return core.Policy(
+    policy = core.Policy(
         digest=_digest(declared),
         bundles=bundles,
         groups=groups,
         windows=windows,
         **tried_for(bundles, rules, guardrails, modes=modes),
     )
+    return replace(policy, slices=slices_of(declared, policy))
 
 
 def clients_of(declared: Declared) -> Mapping[str, Client]:
@@ -182,12 +185,14 @@ def _bundle(
 ) -> Bundle:
     model = entry.model
     resource = model.resource or default_resource
+    api = resources.get(resource)
     return Bundle(
         name=entry.name,
         title=model.title,
         description=model.description,
-        scopes=_scopes(model.scopes, resources.get(resource)),
+        scopes=_scopes(model.scopes, api),
         resource=resource,
+        token_max=api.token_max if api is not None else None,
         environment=model.environment,
         access=model.access,
         risk=model.risk,
@@ -208,6 +213,7 @@ def _bundle(
         prolonging=_prolonging(model.extend),
         delivery=model.delivery or _delivery(model.risk),
         glass=_glass(model.break_glass),
+        idle_end=model.idle_end,
         claim_within=_claim_within(model),
         start_within=model.start_within,
     )

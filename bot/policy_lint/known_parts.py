@@ -48,6 +48,7 @@ KNOWN: Final[Mapping[type, Parts]] = {
         "bundles groups rules_of guardrails_of windows",
         digest="a name of it",
         audited_of=_AUDITED,
+        slices="names of parts of it",
     ),
     policy.Audited: _parts(one=_AUDITED, after=_AUDITED),
     policy.Rule: _parts(
@@ -74,12 +75,13 @@ KNOWN: Final[Mapping[type, Parts]] = {
     Window: _parts("zone days start end first last", name="what rules call it by"),
     scopes.Bundle: _parts(
         "name environment access risk labels max_duration reason_min glass",
-        "scopes resource ticket limits prolonging delivery",
+        "scopes resource ticket limits prolonging delivery idle_end",
         title=_WORDS,
         description=_WORDS,
         channel=_WHERE,
         owner=_AFTERWARDS,
         claim_within=_AFTERWARDS,
+        token_max=_AFTERWARDS,
         start_within="any moment is looked at",
         default_duration="what is asked for where nobody says; any duration is looked at",
     ),

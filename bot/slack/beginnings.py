@@ -6,6 +6,7 @@ from bot.core import events as e
 from bot.core.durations import spell
 from bot.core.identity import BOT
 from bot.core.request import Request
+from bot.slack import words
 from bot.slack.buttons import Action, ask_again_button, button_value
 from bot.slack.mrkdwn import Block, button, confirm, mention, moment
 
@@ -41,10 +42,10 @@ def beginning_line(event: OfBeginning, request: Request) -> tuple[str, str] | No
             return f"🗓️ It starts {moment(start)}, {_IF_STILL}", ""
         case e.Granted():
             return None
-        case e.Started(token=token):
+        case e.Started():
             claimed = request.asked.claim_within is not None
             who = f"▶️ {owner} started it: the" if claimed else "🔑 The"
-            return f"{who} access works until {moment(token.expires_at)}", ""
+            return f"{who} access works until {moment(words.end_in(event))}", ""
         case e.Unclaimed():
             return f"⌛ {owner} did not start it in time; the approval has lapsed", ""
         case _:

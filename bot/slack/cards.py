@@ -34,6 +34,7 @@ from bot.slack.mrkdwn import (
     section,
     weight,
 )
+from bot.slack.ways import owed_lines
 from bot.usecases.ports import NOTHING_FOUND, Found
 
 # The stages that a card tells one by one.
@@ -122,6 +123,7 @@ def _decision(request: Request, found: Found) -> Iterator[str]:
     elif asked.stages:
         yield f"*Approval*  {rule}"
         yield from _stages(request, found)
+        yield from owed_lines(asked.owed)
         yield from map(words.optional_stage, asked.optional[:STAGES_TOLD])
         yield from unknown(request, found)
     else:

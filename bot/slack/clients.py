@@ -65,8 +65,8 @@ def named_dm(event: e.Event, request: Request) -> Rendered | None:
         case e.Denied(by=by, reason=reason) if by != request.requester:
             how = "Policy denied" if by == BOT else f"{who} denied"
             return _told(f"❌ {how} {what}, which {client} asked for in your name.", said=reason)
-        case e.Started(token=token):
-            until = moment(token.expires_at)
+        case e.Started():
+            until = moment(words.end_in(event))
             return _told(f"🔑 {client} got {what} in your name, until {until}.")
         case e.Revoked(by=by, reason=reason) if by != request.requester:
             how = "The bot" if by == BOT else who

@@ -168,6 +168,8 @@ async def _nothing() -> None:
 class MemoryMessenger:
     """Messenger in memory: the card, a line for each fact, a message for each token.
 
+    Of misuse there is one message for each kind, brought up to date.
+
     Attributes:
         posted: All messages by ts, in the order in which they were posted.
         calls: Each post and update, as it was made.
@@ -227,10 +229,16 @@ def _wanted(story: Story) -> Iterator[_Wanted]:
     tokens = 0
     for number, fact in enumerate(story.history, start=1):
         text = f"{number} {e.WIRE[type(fact)]} by {fact.by}"
+        if isinstance(fact, e.Misused):
+            continue
         yield _Wanted(name=f"line:{number}", channel=channel, text=text, in_thread=True)
-        if isinstance(fact, e.Started | e.Extended) and request.asked.machine is None:
+        if isinstance(fact, e.Tokened) and request.asked.machine is None:
             tokens += 1
             yield _token(story, tokens, home)
+    misused = {fact.what.kind: fact for fact in story.history if isinstance(fact, e.Misused)}
+    for kind, told in misused.items():
+        text = f"misuse {kind}: {told.what.count}"
+        yield _Wanted(name=f"misuse:{kind}", channel=channel, text=text, in_thread=True)
 
 
 def _token(story: Story, number: int, channel: str) -> _Wanted:

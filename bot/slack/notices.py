@@ -4,14 +4,15 @@ There is one card, in the bundle's channel; a notice leads there.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.core import events as e
 from bot.core.durations import spell
 from bot.core.request import Request
 from bot.slack import words
 from bot.slack.mrkdwn import Rendered, link, section
-from bot.usecases.ports import Story
+from bot.slack.ways import OfWays, views
+from bot.usecases.ports import Found, Story
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,21 +37,39 @@ def notices(story: Story, card: str) -> Iterator[Notice]:
     Args:
         card: The address of the card.
     """
-    request = story.request
-    for fact in story.history:
-        match fact:
-            case e.Requested() if request.asked.stages:
-                yield from _begun(story, 0, card)
-            case e.StagePassed(stage=stage) if stage + 1 < len(request.asked.stages):
-                yield from _begun(story, stage + 1, card)
-            case e.Escalated():
-                yield from _escalated(request, fact, card)
-            case _:
-                pass
+    way = 0
+    for fact, (request, goes_on) in zip(
+        story.history, views(story.history, story.request), strict=True
+    ):
+        way += isinstance(fact, OfWays)
+        for notice in _of_fact(fact, request, story.found, card):
+            yield notice if goes_on and not way else _on_way(notice, way, request, goes_on=goes_on)
 
 
-def _begun(story: Story, stage: int, card: str) -> Iterator[Notice]:
-    request = story.request
+def _on_way(notice: Notice, way: int, request: Request, *, goes_on: bool) -> Notice:
+    """Return `notice` with the number of its way; on one that the request has left it is over."""
+    name = f"way:{way}:{notice.name}" if way else notice.name
+    if goes_on or request.waits_for is None:  # else it was left before it was complete
+        return replace(notice, name=name)
+    text = f"🔀 The policy has changed, and this goes another way\n{words.wish(request)}"
+    sentence = words.bare(text).replace("\n", ": ")
+    return replace(notice, name=name, shown=Rendered(sentence, [section(text)]), is_over=True)
+
+
+def _of_fact(fact: e.Event, request: Request, found: Found, card: str) -> Iterator[Notice]:
+    """Yield what `fact` has to be told elsewhere, in the stages of `request`."""
+    match fact:
+        case e.Requested() | e.Rerouted() | e.ChainPassed() if request.asked.stages:
+            yield from _begun(request, found, 0, card)
+        case e.StagePassed(stage=stage) if stage + 1 < len(request.asked.stages):
+            yield from _begun(request, found, stage + 1, card)
+        case e.Escalated():
+            yield from _escalated(request, fact, card)
+        case _:
+            pass
+
+
+def _begun(request: Request, found: Found, stage: int, card: str) -> Iterator[Notice]:
     channel = request.asked.stages[stage].channel
     if not channel or channel == request.asked.channel:
         return
@@ -58,7 +77,7 @@ def _begun(story: Story, stage: int, card: str) -> Iterator[Notice]:
     text = f"{words.state(request)}\n{words.wish(request)}"
     if stage < request.stage:
         text = f"☑️ Stage {words.stage_name(request, stage)} is complete\n{words.wish(request)}"
-    calls = f"\n👉 {words.called(request, story.found)}" if waits else ""
+    calls = f"\n👉 {words.called(request, found)}" if waits else ""
     shown = _with_link(text, card, more=calls)
     yield Notice(name=f"stage:{stage}", channel=channel, shown=shown, is_over=not waits)
 

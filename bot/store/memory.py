@@ -16,6 +16,7 @@ from bot.core.events import Event
 from bot.core.identity import Actor, RequestId
 from bot.core.request import Request
 from bot.core.states import RequestState
+from bot.core.usage import Life, Seen, Tally
 from bot.usecases.ports import (
     BEGINNING,
     QUEUE_OF,
@@ -78,6 +79,9 @@ class MemoryStore:
         self.fence = NOBODY
         self.receipts: defaultdict[RequestId, dict[str, Receipt]] = defaultdict(dict)
         self.seen: dict[str, datetime] = {}
+        self.batches: dict[str, datetime] = {}
+        self.tallies: defaultdict[RequestId, dict[tuple[Seen, str], Tally]] = defaultdict(dict)
+        self.lives: defaultdict[str, dict[tuple[str, datetime], Life]] = defaultdict(dict)
         self.ended: list[tuple[Place, EndedToken]] = []
         self.last_place: Place = BEGINNING
         self.more_ended = asyncio.Event()
@@ -214,8 +218,12 @@ class MemoryListings:
     async def of_person(self, who: Actor, *, limit: int = 20) -> Sequence[Request]:
         """See `Listings.of_person`."""
         mine = [request for request in self._store.requests() if request.requester == who]
-        mine.sort(key=lambda request: (request.asked.at, request.id), reverse=True)
-        return mine[:limit]
+        return _newest(mine, limit)
+
+    async def of_bundle(self, bundle: str, *, limit: int = 20) -> Sequence[Request]:
+        """See `Listings.of_bundle`."""
+        found = [request for request in self._store.requests() if request.asked.bundle == bundle]
+        return _newest(found, limit)
 
     async def live(self) -> Sequence[Request]:
         """See `Listings.live`."""
@@ -233,6 +241,11 @@ class MemoryListings:
     async def count_pending(self) -> int:
         """See `Listings.count_pending`."""
         return sum(request.state is RequestState.PENDING for request in self._store.requests())
+
+
+def _newest(requests: list[Request], limit: int) -> Sequence[Request]:
+    requests.sort(key=lambda request: (request.asked.at, request.id), reverse=True)
+    return requests[:limit]
 
 
 class MemoryJobs:
@@ -266,6 +279,14 @@ class MemoryJobs:
             now=now,
             due=owed.due,
         )
+
+    async def owe(self, id_: JobId, *, payload: str) -> None:
+        """See `Jobs.owe`."""
+        owed = self._store.jobs.get(id_)
+        if owed is None:
+            self._store.owe(id_, self._store.now(), payload)
+        else:
+            self._store.jobs[id_] = replace(owed, payload=payload)
 
     async def next_due(self, queue: Queue) -> datetime | None:
         """See `Jobs.next_due`."""

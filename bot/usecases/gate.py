@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from difflib import get_close_matches
 from typing import Final
 
@@ -14,7 +15,7 @@ from bot.core.errors import Invalid, NotAllowed, Unavailable
 from bot.core.identity import Actor, Kind
 from bot.core.machine import Machine
 from bot.core.places import why_incompletable
-from bot.core.policy import Group, Policy, Stage, channels_in, groups_in
+from bot.core.policy import Chain, Group, Policy, Stage, channels_in, groups_in
 from bot.core.request import Request
 from bot.core.scopes import Bundle
 from bot.usecases.ports import Directory, Found, Standing
@@ -102,8 +103,10 @@ class Gate:
     ) -> frozenset[str]:
         """Return which of the groups with a say in `request` `who` is in now.
 
-        Today's policy says who is in a group; a group that it no longer has is empty. One that
-        cannot be read gives nobody a say, and takes it from nobody who has it by another.
+        While people decide, a group is what it was on the way that the request is on: where today's
+        policy says otherwise, a recheck puts the request on another way first. Afterwards today's
+        policy says who is in it, and one that it no longer has is empty. A group that cannot be
+        read gives nobody a say, and takes it from nobody who has it by another.
 
         Args:
             fresh: Ask now who is on call, as somebody is about to act on it.
@@ -162,10 +165,24 @@ class Gate:
         )
         return Completable(decision=no, members=members)
 
+    async def members(self, request: Request) -> Found:
+        """Return who is in each group with a say in `request`; None where that cannot be read."""
+        return await self._members(request.asked.voices, about=request.requester)
+
+    async def why_incompletable(
+        self, stages: tuple[Stage, ...], request: Request, policy: Policy
+    ) -> str | None:
+        """Return why nobody could complete a chain of `stages` for `request`; None if it can be."""
+        asked = request.asked
+        out = {asked.by.id} | await self.owners(asked.machine, policy)
+        members = await self._members(groups_in(stages), about=asked.by)
+        chain = Chain(name=asked.rule, stages=stages, expire_after=timedelta(0))
+        return why_incompletable(chain, members, frozenset(out))
+
     async def who_can_act(self, request: Request, policy: Policy) -> tuple[str, ...]:
         """Return the ids of everybody whose yes `request` waits for; () where not all is known."""
         wanted = dict.fromkeys(name for place in request.open_places for name in place)
-        groups = [policy.groups[name] for name in wanted if name in policy.groups]
+        groups = [each for each in _with_a_say(request, policy) if each.name in wanted]
         members = (await self._members(groups, about=request.requester)).values()
         out = {request.requester.id, *(vote.by.id for vote in request.votes)}
         if None in members:
@@ -173,10 +190,12 @@ class Gate:
         out |= await self.owners(request.asked.machine, policy)
         return tuple(sorted({who for users in members for who in users or ()} - out))
 
-    async def found(self, request: Request, policy: Policy) -> Found:
+    async def found(self, request: Request) -> Found:
         """Return who is in the groups that `request` waits for and that are from elsewhere."""
         groups = [each for each in groups_in(request.asked.stages) if each.name in request.voters]
-        return await self.found_in(groups, policy, about=request.requester)
+        parts = {part.name: part for group in groups for part in group.parts()}
+        elsewhere = [part for part in parts.values() if part.is_from_elsewhere]
+        return await self._members(elsewhere, about=request.requester)
 
     async def found_in(self, groups: Sequence[Group], policy: Policy, *, about: Actor) -> Found:
         """Return who is in those parts of `groups` that are from elsewhere."""
@@ -222,11 +241,14 @@ class Gate:
 
 
 def _with_a_say(request: Request, policy: Policy) -> tuple[Group, ...]:
-    names = {group.name for group in request.asked.voices}
+    known = {group.name: group for group in request.asked.voices}
+    if request.waits_for is None:
+        known = {name: policy.groups[name] for name in known if name in policy.groups}
     machine = request.asked.machine
-    besides = {machine.owner_group} if machine is not None else set()
-    named = sorted({*names, request.asked.owner} | besides)
-    return tuple(policy.groups[name] for name in named if name in policy.groups)
+    for name in (request.asked.owner, machine.owner_group if machine is not None else ""):
+        if name in policy.groups:
+            known.setdefault(name, policy.groups[name])
+    return tuple(known[name] for name in sorted(known))
 
 
 def bundle_named(policy: Policy, name: str) -> Bundle:

@@ -35,6 +35,8 @@ class Queue(StrEnum):
 
 # The job "make Slack match this request"; it has no timer of its own.
 SHOW = "show"
+# The job "tell of the misuse that was seen of this grant"; see `Jobs.owe`.
+MISUSE = "misuse"
 JobKind: TypeAlias = Timer | str
 
 QUEUE_OF: Mapping[str, Queue] = {
@@ -50,6 +52,9 @@ QUEUE_OF: Mapping[str, Queue] = {
     Timer.REVIEW_OVERDUE: Queue.SAFETY,
     SHOW: Queue.MESSAGES,
     Timer.WATCH: Queue.WATCHES,
+    Timer.IDLE: Queue.SAFETY,
+    Timer.SUM: Queue.MESSAGES,
+    MISUSE: Queue.SAFETY,
 }
 
 
@@ -204,6 +209,9 @@ class Ledger(Protocol):
 class Listings(Protocol):
     """Pages of requests, newest first."""
 
+    async def of_bundle(self, bundle: str, *, limit: int = 20) -> Sequence[Request]:
+        """Return the requests for `bundle`, the newest first."""
+
     async def of_person(self, who: Actor, *, limit: int = 20) -> Sequence[Request]:
         """Return the requests that `who` made, the newest first."""
 
@@ -227,6 +235,15 @@ class Jobs(Protocol):
 
         Args:
             only: Claim just this one, if it is due and not leased.
+        """
+
+    async def owe(self, id_: JobId, *, payload: str) -> None:
+        """Set a job that is due now; one that is owed already is left to its time.
+
+        Whoever holds it at this moment finds it set anew, if `payload` is new.
+
+        Raises:
+            Unavailable: It may not have been set.
         """
 
     async def next_due(self, queue: Queue) -> datetime | None:

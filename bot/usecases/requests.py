@@ -1,7 +1,7 @@
 """What people do with requests: open one, act on one, prolong a grant, look one up."""
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from datetime import datetime
 from functools import reduce
@@ -15,7 +15,6 @@ from bot.core.decision import (
     NeedApproval,
     checked,
     decide_ask,
-    why_no_more,
 )
 from bot.core.errors import Conflict, Invalid, NotAllowed, NotFound, Refused, WrongState
 from bot.core.explaining import Explanation, explained, supposed
@@ -25,6 +24,7 @@ from bot.core.moves import Approve, Claim, Deliver, Move, Narrow, Reveal, Revoke
 from bot.core.opening import known_of, requested, settled
 from bot.core.permission import Circumstances
 from bot.core.policy import Policy
+from bot.core.recheck import why_no_more
 from bot.core.request import Request, evolve
 from bot.core.starting import start_of
 from bot.usecases.commits import Step
@@ -34,6 +34,7 @@ from bot.usecases.extending import asked_again, why_no_longer
 from bot.usecases.facts import FactFinder
 from bot.usecases.gate import Gate, bundle_named
 from bot.usecases.ports import CommitId, Found, Ledger, Listings
+from bot.usecases.rechecks import Ready, Rechecks
 from bot.usecases.tickets import TicketDesk
 from bot.usecases.wishes import Outcome, Wish
 
@@ -65,6 +66,7 @@ class Requests:
         self._listings = listings
         self._policy = policy
         self._facts = FactFinder(gate, ledger=ledger, listings=listings, tickets=tickets)
+        self._rechecks = Rechecks(desk, gate, self._facts, policy=policy)
 
     @property
     def policy(self) -> Policy:
@@ -122,6 +124,7 @@ class Requests:
             decided_for=start_of(bundle, wish.start, now=now),
         )
         found = explained(ask, policy, facts)
+        self._desk.note_failures(found.decision, bundle=bundle.name)
         if isinstance(found.decision, NeedApproval):
             completable = await self._gate.completable(found.decision, ask, policy)
             return replace(found, decision=completable.decision)
@@ -209,6 +212,7 @@ class Requests:
             decided_for=start,
         )
         decision = decide_ask(ask, policy, facts)
+        self._desk.note_failures(decision, bundle=ask.bundle.name)
         accept(decision)
         if isinstance(decision, Allow) and ask.by.kind is Kind.PERSON:
             await self._gate.admit(ask.by, fresh=True)
@@ -229,6 +233,7 @@ class Requests:
             seen=facts.ticket,
             known=known_of(facts, looked_up=looked_up),
             members=members,
+            slice_=policy.slice_of(ask.bundle.name),
             start_at=start,
         )
         step = Step(None, opened(asked, settled=settled(decision), case=case))
@@ -254,39 +259,47 @@ class Requests:
         """
         request = await self._desk.load(id_)
         async with self._refusals_told(request, _name(move), by=by, delivery=delivery):
-            return await self._desk.carry_out(
-                id_,
-                move,
-                by=by,
-                case=await self._case(request, move, by),
-                commit_id=_commit_id(delivery, move, id_, by),
-                check=self.still_right,
-            )
+            ready, case = await self._ready(request, move, by)
+            with _said_why(ready):
+                return await self._desk.carry_out(
+                    id_,
+                    move,
+                    by=by,
+                    case=case,
+                    commit_id=_commit_id(delivery, move, id_, by),
+                    check=self.still_right,
+                )
 
     async def may(self, id_: RequestId, move: Move, *, by: Actor, delivery: str) -> Request:
-        """Return the request if `by` could carry out `move` now; nothing is changed.
+        """Return the request if `by` could carry out `move` now.
+
+        Nothing is changed but what a changed policy changes: a click is a click.
 
         Raises:
             Refused, Unavailable: As `move` does; a refusal is told in the thread alike.
         """
         request = await self._desk.load(id_)
         async with self._refusals_told(request, _name(move), by=by, delivery=delivery):
-            decide(request, move, by=by, case=await self._case(request, move, by))
-        return request
+            ready, case = await self._ready(request, move, by)
+            with _said_why(ready):
+                decide(ready.request, move, by=by, case=case)
+        return ready.request
 
-    async def _case(self, request: Request, move: Move, by: Actor) -> Circumstances:
-        """Return the circumstances of a move of `by`.
+    async def _ready(self, request: Request, move: Move, by: Actor) -> tuple[Ready, Circumstances]:
+        """Return `request` on the way that it must go today, and the circumstances of `move`.
 
         Raises:
             NotAllowed: `by` may not use the bot, or a client's owner is nobody any more.
-            Unavailable: Slack did not answer.
+            WrongState: Today's policy ends the request.
+            Unavailable: Slack or the store did not answer.
         """
         await self._gate.admit(by)
         if isinstance(move, Approve | Narrow):
             # Whoever could not be told from the client's owner must not approve.
             await self._gate.owners(request.asked.machine, self.policy)
-        groups = await self._gate.groups_acting(by, request, self.policy, fresh=True)
-        return self._desk.circumstances(groups=groups)
+        ready = await self._rechecks.ready(request, move)
+        groups = await self._gate.groups_acting(by, ready.request, self.policy, fresh=True)
+        return ready, self._desk.circumstances(groups, under=ready.under)
 
     @asynccontextmanager
     async def _refusals_told(
@@ -308,28 +321,20 @@ class Requests:
             NotAllowed: The policy, or the requester's place in it, has changed since the ask.
             Unavailable: Slack did not answer.
         """
-        if not any(isinstance(event, e.Approved | e.Narrowed | e.Started) for event in events):
+        told = e.Approved | e.Narrowed | e.Started | e.Renewed
+        if not any(isinstance(event, told) for event in events):
             return
         await self._gate.admit_requester(request)
-        policy, asked = self.policy, reduce(evolve, events, request).asked
+        if isinstance(events[0], e.Renewed):
+            return  # what works is ended by `jit policy apply`, not by a change of the files alone
+        after = reduce(evolve, events, request)
         try:
-            facts = await self._facts.about(
-                asked.by,
-                asked.bundle,
-                policy,
-                now=events[0].at,
-                besides=(asked.request, asked.extends),
-                ticket=asked.ticket,
-                machine=asked.machine,
-                decided_for=asked.decided_for(events[0].at),
+            found = await self._rechecks.judged(
+                after, self.policy, now=events[0].at, ticket=after.asked.ticket
             )
-            if not asked.stages:  # what policy approved by itself was counted when it did
-                facts = replace(facts, auto_today=0)
-            why = why_no_more(asked, policy, facts)
+            why = why_no_more(found)
         except Invalid as problem:  # of the ticket
             why = str(problem)
-        if why is None and asked.extends is not None:
-            why = why_no_longer(await self._desk.load(asked.extends), policy)
         if why is not None:
             raise NotAllowed(
                 f"this cannot be granted any more: {why}", hint="it must be asked anew"
@@ -428,6 +433,20 @@ class Requests:
         """
         await self._gate.admit(by)
         return await self._listings.of_person(by)
+
+
+@contextmanager
+def _said_why(ready: Ready) -> Generator[None, None, None]:
+    """Let whoever is refused because the policy has changed just now read that, too."""
+    try:
+        yield
+    except NotAllowed as refusal:
+        if not ready.is_rerouted:
+            raise
+        raise NotAllowed(
+            f"{refusal}: the policy has changed, and the request goes another way now",
+            hint="the card says whose approval it needs",
+        ) from refusal
 
 
 def _name(move: Move) -> str:

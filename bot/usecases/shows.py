@@ -92,7 +92,7 @@ class Shows:
             history=history,
             token=self._readable_token(request),
             now=self._clock.now(),
-            found=await self._gate.found(request, self._policy()),
+            found=await self._gate.found(request),
         )
 
     def _readable_token(self, request: Request) -> str | None:

@@ -16,10 +16,12 @@ from bot.core.decision import (
     Reject,
     checked,
     decide_ask,
-    why_no_more,
+    decided_again,
 )
 from bot.core.errors import Invalid
 from bot.core.policy import Chain, Group, Guardrail, Policy, Rule, Selector, Stage, Verdict
+from bot.core.recheck import recheck, why_no_more
+from bot.core.request import Request
 from bot.core.scopes import Bundle, Limits, Risk, ScopeText, TicketRule, Tracker
 from bot.core.sources import Manager
 from bot.core.tickets import SeenTicket
@@ -329,6 +331,20 @@ def test_a_condition_that_fails_denies_and_never_falls_through_to_a_laxer_rule(t
     )
 
 
+def test_a_condition_that_fails_is_told_apart_with_whose_it_is_and_where():
+    broken = when("bundle.labels.owner == 'x'")
+    rail = a_rail("lid", min_approvals=1, when=broken, where="p/rules.yaml:9")
+    no = decided(a_rule("strict", when=broken, where="p/rules.yaml:3"), rails=(rail,))
+    assert [(each.one, each.where) for each in no.failures] == [
+        ("guardrail lid", "p/rules.yaml:9"),
+        ("rule strict", "p/rules.yaml:3"),
+    ]
+    assert no.failures[1].why == (
+        "`bundle.labels.owner == 'x'`: it cannot be evaluated: Key not found in map : \"owner\""
+    )
+    assert decided(FREE, a_rule("strict", when=broken)).failures == ()
+
+
 def test_a_condition_that_fails_in_a_rule_that_is_not_reached_does_nothing():
     broken = when("bundle.labels.owner == 'x'")
     assert decided(FREE, a_rule("later", when=broken)).rule == "free"
@@ -461,7 +477,8 @@ def later(*rules, bundle=BILLING, rails=(), groups=(ENGINEERS,), now=T0):
         rules_of={bundle.name: rules},
         guardrails_of={bundle.name: rails},
     )
-    return why_no_more(ASKED, policy, Facts(now=now, groups=frozenset(groups)))
+    decision = decided_again(ASKED, policy, Facts(now=now, groups=frozenset(groups)))
+    return why_no_more(recheck(Request(asked=ASKED), decision, policy))
 
 
 def test_a_request_is_still_granted_under_a_policy_that_asks_the_same_or_less():

@@ -18,7 +18,7 @@ JTI = "G-AAAAAAAAAAAA.1"
 
 @asynccontextmanager
 async def a_guard(issuer: IssuerStandIn, **over):
-    async with Guard(**issuer.options(**over)) as guard:
+    async with Guard(**issuer.options(report_every_s=0.1, **over)) as guard:
         yield guard
 
 

@@ -31,18 +31,21 @@ from bot.slack.memory import MemoryDirectory
 from bot.store.memory import (
     MemoryChanges,
     MemoryEndedTokens,
+    MemoryJobs,
     MemoryLedger,
     MemoryListings,
     MemoryOnce,
     MemoryStore,
     MemoryTokenIndex,
 )
+from bot.store.memory_use import MemoryUseBook
 from bot.store.redis import RedisStore
 from bot.telemetry import MemoryMetrics
 from bot.usecases.commits import Step, commit_of
 from bot.usecases.desk import Desk, Stores
 from bot.usecases.enforcement import Enforcement
 from bot.usecases.gate import Gate
+from bot.usecases.intake import Intake
 from bot.usecases.machines import Machines
 from bot.usecases.ports import CommitId
 from bot.usecases.recording import MemoryUseLog
@@ -115,6 +118,8 @@ class House:
     listings: Any
     once: Any
     tokens: Any
+    jobs: Any
+    book: Any
     ended: Any
     clock: Any
     ring: Keyring = field(default_factory=lambda: Keyring.of(key(1)))
@@ -161,7 +166,7 @@ class House:
             clock=self.clock,
             metrics=self.metrics,
         )
-        return Desk(stores, issuer=ISSUER, shown=lambda _: None)
+        return Desk(stores, issuer=ISSUER, shown=lambda _: None, failed=lambda _: None)
 
     def requests(self) -> Requests:
         return Requests(
@@ -225,6 +230,8 @@ class House:
             ready=ready,
             render_metrics=render,
             metrics=self.metrics,
+            intake=Intake(self.ledger, self.book, self.jobs, self.clock),
+            clock=self.clock,
         )
 
 
@@ -244,6 +251,8 @@ def house_on(redis: Redis) -> House:
         listings=store.listings,
         once=store.once,
         tokens=store.tokens,
+        jobs=store.jobs,
+        book=store.use,
         ended=store.ended,
         clock=RealClock(),
     )
@@ -258,6 +267,8 @@ def house_in_memory() -> House:
         listings=MemoryListings(store),
         once=MemoryOnce(store),
         tokens=MemoryTokenIndex(store),
+        jobs=MemoryJobs(store),
+        book=MemoryUseBook(store),
         ended=MemoryEndedTokens(store),
         clock=clock,
     )

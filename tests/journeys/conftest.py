@@ -1,4 +1,5 @@
 import logging
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from io import StringIO
 from pathlib import Path
@@ -11,6 +12,8 @@ from bot.telemetry import configure_logging
 from tests.journeys.policies import FILES
 from tests.journeys.town import Town, a_town
 
+_TOP = 'version: 1\nadmin_channel: "#general"\n'
+
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -21,6 +24,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / "policies" / name).write_text(text, "utf-8")
     make_key(folder / "keys", name="first")
     return folder
+
+
+@pytest.fixture
+def own(folder: Path, tmp_path: Path) -> Path:
+    """A folder of one's own, with an admin channel."""
+    shutil.copytree(folder, tmp_path / "own")
+    (tmp_path / "own" / "policies" / "top.yaml").write_text(_TOP)
+    return tmp_path / "own"
 
 
 @pytest.fixture(params=["http", "socket"])

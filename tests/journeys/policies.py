@@ -65,6 +65,34 @@ bundles:
     channel: "#access-requests"
     max_duration: 1h
     default_duration: 30m
+  five:
+    title: Do five things
+    scopes: # of which few are used
+      - invoices:read
+      - refunds:read
+      - refunds:write # why was that?
+      - customers:read
+      - customers:export
+    resource: https://billing.example
+    environment: staging
+    access: write
+    risk: low
+    owner: security
+    channel: "#access-requests"
+    max_duration: 1h
+    default_duration: 30m
+  idle:
+    title: Read and forget
+    scopes: [invoices:read]
+    resource: https://billing.example
+    environment: staging
+    access: read
+    risk: low
+    owner: security
+    channel: "#access-requests"
+    max_duration: 1h
+    default_duration: 30m
+    idle_end: 3s
   never:
     title: Read everything
     scopes: [everything:read]
@@ -400,7 +428,7 @@ rules:
     decision: require
     chain: quickly
   - id: at-once
-    bundles: {name: [logs, vault, hidden, partners, safe, fleeting]}
+    bundles: {name: [logs, vault, hidden, partners, five, idle, safe, fleeting]}
     requesters: [engineers]
     decision: auto_approve
   - id: clients-at-once

@@ -2,62 +2,20 @@
 
 import asyncio
 import re
-import shutil
 
 import pytest
 
 from bot.core.errors import Misconfigured
+from tests.journeys.changes import are_refused, change, digest, reported, until
 from tests.journeys.town import a_town, asked, becomes
 
 ADMIN = "general"
-TOP = 'version: 1\nadmin_channel: "#general"\n'
-
-
-@pytest.fixture
-def own(folder, tmp_path):
-    """A folder of one's own, with an admin channel."""
-    shutil.copytree(folder, tmp_path / "own")
-    (tmp_path / "own" / "policies" / "top.yaml").write_text(TOP)
-    return tmp_path / "own"
 
 
 @pytest.fixture
 async def town(redis, redis_url, own):
     async with a_town(redis_url, own) as running:
         yield running
-
-
-def change(own, old, new, *, file="rules.yaml"):
-    path = own / "policies" / file
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new))
-
-
-async def until(look, *, timeout_s=12.0):
-    """Return what `look` returns once it is true."""
-    async with asyncio.timeout(timeout_s):
-        while not (found := await look()):  # noqa: ASYNC110  nothing tells of it
-            await asyncio.sleep(0.1)
-    return found
-
-
-async def reported(town, holds):
-    """Return what /readyz says once `holds` does of it."""
-
-    async def look():
-        _, report = await town.ready()
-        return report if holds(report) else None
-
-    return await until(look)
-
-
-def are_refused(report):
-    return any("the policy files are refused" in warning for warning in report["warnings"])
-
-
-async def digest(town):
-    return (await town.ready())[1]["policy"]
 
 
 async def test_a_good_reload_changes_what_the_next_ask_gets(town, own, log_lines):
@@ -202,3 +160,26 @@ async def test_a_channel_of_new_files_that_cannot_be_used_is_a_warning(town, own
     change(own, old, new, file=file)
     town.reload.set()
     await reported(town, lambda report: "#secret" in str(report["warnings"]))
+
+
+async def test_a_condition_that_fails_denies_names_itself_and_is_told_to_operators_once(
+    town, own, log_lines
+):
+    anna, ben = town.people("Anna", "Ben")
+    before = await digest(town)
+    change(
+        own,
+        "rules:\n",
+        "rules:\n  - id: broken\n    bundles: {name: [logs]}\n    requesters: [engineers]\n"
+        "    decision: auto_approve\n    when: [bundle.labels.owner == 'x']\n",
+    )
+    await reported(town, lambda report: report["policy"] != before)
+    for reason in ("the first time", "and once more"):
+        card = await asked(anna, "logs", reason, seen_by=ben)
+        await becomes(ben, card, "rule broken cannot be decided")
+    told = await ben.sees("A condition cannot be evaluated", channel=ADMIN)
+    assert re.search(r"`rule broken` \(`policies/rules.yaml:\d+`\)", told.plain())
+    assert "bundle.labels.owner == 'x'" in told.plain()
+    assert log_lines.getvalue().count("condition.failed") == 2
+    said = [each for each in await ben.messages(ADMIN) if "cannot be evaluated" in each.plain()]
+    assert len(said) == 1

@@ -51,7 +51,7 @@ def world() -> World:
         tokens=MemoryTokenIndex(store),
         ended=MemoryEndedTokens(store),
         once=MemoryOnce(store),
-        use=MemoryUseBook(clock.now),
+        use=MemoryUseBook(store),
         now=clock.now,
         wait=clock.wait,
     )

@@ -103,7 +103,8 @@ def test_a_line_begins_to_be_readable_by_its_wire_name() -> None:
     denied = e.Denied(request=REQUEST, at=T0 + timedelta(microseconds=7), by=BEN, reason="no ü")
     assert write_event(denied).decode() == (
         '{"at":"2026-03-01T09:00:00.000007+00:00","by":{"kind":"person","id":"UBEN",'
-        '"home":"T0DEMO"},"reason":"no ü","request":"R-AAAAAAAAAAAA","type":"request.denied"}'
+        '"home":"T0DEMO"},"digest":"","reason":"no ü","request":"R-AAAAAAAAAAAA","rule":"",'
+        '"type":"request.denied"}'
     )
 
 

@@ -58,7 +58,7 @@ def down(bot: Bot) -> None:
 
 
 async def found(bot: Bot, request: Request) -> object:
-    return await bot.gate.found(await bot.now(request), bot.policy)
+    return await bot.gate.found(await bot.now(request))
 
 
 async def test_who_is_on_call_at_the_click_counts_and_not_who_was_at_the_ask(bot: Bot) -> None:
