@@ -216,7 +216,7 @@ class _Runner(web.AppRunner):
 
     async def _make_server(self) -> web.Server:
         library = await super()._make_server()
-        routes = self.app[_LANES]
+        routes = self.app.get(_LANES, {})
         return LaneServer(library, routes, idle_s=KEEP_ALIVE_S)
 
 

@@ -179,4 +179,4 @@ async def test_one_that_fails_at_the_click_that_would_grant_is_told_too(bot: Bot
     bot.policy = conditioned("bundle.labels.owner == 'x'", verdict=Verdict.REQUIRE)
     with pytest.raises(NotAllowed, match="cannot be decided"):
         await bot.move(waiting, Approve(), by=BEN)
-    assert len(bot.failed) == 1
+    assert {each.one for each in bot.failed} == {"rule rule"}
