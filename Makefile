@@ -44,6 +44,8 @@ test-system: $(STAMP)  ## Tests that need other programs; fails where one is mis
 bench: $(STAMP)  ## Measure, in ratios to a floor of the same run
 	$(BIN)/python benchmarks/slack_ack.py
 	$(BIN)/python benchmarks/policy.py
+	$(BIN)/python benchmarks/introspection.py
+	$(BIN)/python benchmarks/ciba.py
 	$(BIN)/python benchmarks/guard.py
 
 clean:  ## Remove what the targets made

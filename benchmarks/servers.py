@@ -1,6 +1,7 @@
-"""The servers that slack_ack.py compares, one process each.
+"""The servers that slack_ack.py and introspection.py compare, one process each.
 
 python benchmarks/servers.py bare PORT
+python benchmarks/servers.py get PORT REDIS_URL
 python benchmarks/servers.py evalsha PORT REDIS_URL TAPE
 python benchmarks/servers.py bot PORT REDIS_URL SLACK_URL KEYS
 """
@@ -14,6 +15,7 @@ import time
 from pathlib import Path
 
 from aiohttp import web
+from redis.asyncio import Redis
 from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
@@ -21,8 +23,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.config import Settings, read_settings
 from bot.http.health import Report
-from bot.http.server import HttpParts, make_app, make_runner
-from bot.service import calm_collector
+from bot.http.server import make_app, make_runner
+from bot.service import calm_collector, http_parts
 from bot.slack.directory import find_home
 from bot.slack.listeners import make_bolt
 from bot.slack.over_http import over_http
@@ -36,7 +38,8 @@ POLICIES = Path(__file__).parents[1] / "policies"
 
 def pin() -> None:
     """Keep to the first core; the clients take the second."""
-    if hasattr(os, "sched_setaffinity") and len(os.sched_getaffinity(0)) > 1:
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, range(os.cpu_count() or 1))  # the clients' choice was inherited
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 
 
@@ -49,7 +52,9 @@ def settings_for(redis_url: str, slack_url: str, keys: str) -> Settings:
             "REDIS_URL": redis_url,
             "JIT_KEYS": keys,
             "JIT_ISSUER": "https://jit.example",
-            "JIT_POLICIES": str(POLICIES),
+            "JIT_TICKET_URL": "https://tickets.example/{ticket}",  # the shipped policies want both
+            "JIT_ON_CALL_URL": "https://on-call.example/{schedule}",
+            "JIT_POLICIES": os.environ.get("JIT_POLICIES", str(POLICIES)),
         }
     )
 
@@ -99,6 +104,19 @@ async def bare(port: int) -> None:
     await listen(site, port)
 
 
+async def get(port: int, redis_url: str) -> None:
+    """Answer with the JSON under a key, which one plain GET reads."""
+    redis = Redis.from_url(redis_url, max_connections=1000)
+
+    async def answer(request: web.Request) -> web.Response:
+        found = await redis.get(request.match_info["key"])
+        return web.Response(body=found, content_type="application/json")
+
+    site = web.Application()
+    site.router.add_get("/get/{key:.+}", answer)
+    await listen(site, port)
+
+
 async def evalsha(port: int, redis_url: str, tape: str) -> None:
     """Answer after one EVALSHA of the bytes that the bot's own commit had."""
     recorded = json.loads(Path(tape).read_text("utf-8"))
@@ -120,6 +138,7 @@ async def evalsha(port: int, redis_url: str, tape: str) -> None:
 async def bot(port: int, redis_url: str, slack_url: str, keys: str) -> None:
     """Serve the bot itself; what it owes to Slack afterwards is left to a worker elsewhere."""
     configure_logging("info", Path(os.devnull).open("w"))
+    sys.excepthook = sys.__excepthook__
     settings = settings_for(redis_url, slack_url, keys)
     async with ground(settings, embedded=None) as on:
         home = await find_home(on.api)
@@ -139,22 +158,13 @@ async def bot(port: int, redis_url: str, slack_url: str, keys: str) -> None:
         async def metrics() -> tuple[bytes, str]:
             return on.metrics.render()
 
-        site = make_app(
-            HttpParts(
-                tokens=parts.tokens,
-                clients=lambda: on.loaded.clients,
-                jwks=on.keyring.jwks,
-                slack=over_http(bolt, settings.signing_secret),
-                ready=nothing,
-                render_metrics=metrics,
-                metrics=on.metrics,
-            )
-        )
+        slack = over_http(bolt, settings.signing_secret)
+        site = make_app(http_parts(on, parts, slack=slack, ready=nothing, render_metrics=metrics))
         calm_collector()
-        await listen(site, port, runner=make_runner(site))
+        await asyncio.gather(parts.recording.run(), listen(site, port, runner=make_runner(site)))
 
 
 if __name__ == "__main__":
     pin()
     kind, port, *rest = sys.argv[1:]
-    asyncio.run({"bare": bare, "evalsha": evalsha, "bot": bot}[kind](int(port), *rest))
+    asyncio.run({"bare": bare, "get": get, "evalsha": evalsha, "bot": bot}[kind](int(port), *rest))

@@ -4,18 +4,19 @@ A message has a receipt in the store, as those of requests have; the first repli
 tells, the others find the receipt. What could not be told is tried again by whoever owes it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
 import structlog
 
 from bot.core.differences import Differences
-from bot.core.errors import Busy
+from bot.core.errors import BotError, Busy
+from bot.core.known import Failure
 from bot.slack.api import SlackApi, SlackError
 from bot.slack.directory import SlackDirectory
 from bot.slack.mrkdwn import Rendered
-from bot.slack.policy_notes import changed_note, mended_note, refused_note
+from bot.slack.policy_notes import changed_note, failed_note, mended_note, refused_note
 from bot.store.redis_policies import RedisPolicies
 from bot.usecases.ports import Once, Receipt
 
@@ -23,11 +24,14 @@ log = structlog.get_logger()
 
 REFUSED: Final = "refused"
 CHANGED: Final = "changed"
+FAILED: Final = "failed"
 # The digest of a receipt whose trouble is over.
 _OVER: Final = ""
 # A replica that dies while it tells is followed by another this soon.
 TELLING: Final = timedelta(seconds=15)
 AGAIN_S: Final = 2.0
+# A condition that fails may fail with every request; one message of each rule in that time.
+FAILED_EVERY: Final = timedelta(hours=1)
 
 
 class AdminChannel:
@@ -91,6 +95,18 @@ class AdminChannel:
         posted = await self._posted(CHANGED, channel, changed_note(found, old=old, new=new))
         if posted is not None:
             await self._shelf.keep_told(Receipt(CHANGED, posted.channel, posted.ts, change))
+
+    async def failed(self, channel: str, failures: Sequence[Failure]) -> None:
+        """Tell of conditions that could not be evaluated, of each rule once in FAILED_EVERY.
+
+        Best effort: what cannot be told now is told the next time, and stands in the log anyway.
+        """
+        for each in failures:
+            try:
+                if await self._once.first(f"admin:failed:{each.one}", within=FAILED_EVERY):
+                    await self._posted(FAILED, channel, failed_note(each))
+            except BotError as problem:
+                log.warning("condition.not_told", one=each.one, code=problem.code)
 
     async def _turn(self, name: str, digest: str) -> None:
         """Return if it is ours to tell.

@@ -23,6 +23,7 @@ from bot.lint_cli import compare, lint
 from bot.log_cli import log_group
 from bot.policy_cli import policy
 from bot.replay_cli import replay
+from bot.report_cli import report_group
 from bot.request_cli import request_group
 from bot.service import Role, serve_forever
 from bot.telemetry import configure_logging
@@ -82,7 +83,7 @@ def demo(*, script: bool, port: int) -> None:
 
 for command in (replay, apply, lint, compare):
     policy.add_command(command)
-for group in (policy, keys, clients, grants_group, log_group, request_group):
+for group in (policy, keys, clients, grants_group, log_group, request_group, report_group):
     main.add_command(group)
 
 

@@ -69,10 +69,11 @@ def lint(
         click.echo(json.dumps(lint_json(found), indent=2))
     else:
         _tell(lint_lines(found))
-    sys.exit(_lint_code(found, strict=strict))
+    sys.exit(code_of(found, strict=strict))
 
 
-def _lint_code(found: Linted, *, strict: bool) -> int:
+def code_of(found: Linted, *, strict: bool) -> int:
+    """Return the exit code for what was found."""
     failing = {Level.ERROR, Level.WARNING} if strict else {Level.ERROR}
     if any(each.level in failing and each.check is not Check.UNDECIDED for each in found.findings):
         return 1

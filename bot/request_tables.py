@@ -265,7 +265,7 @@ def _details(event: e.Event) -> str:
     if isinstance(event, e.Requested):
         return ""
     said = json.loads(write_event(event))
-    if isinstance(event, e.Started | e.Extended):
+    if isinstance(event, e.Tokened):
         said = {"jti": event.token.jti}
     parts = [
         f"{key}={json.dumps(value, ensure_ascii=False)}"

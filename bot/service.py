@@ -7,7 +7,7 @@ last acknowledgements is done, then the workers end; what they leave is owed and
 import asyncio
 import gc
 import signal
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,8 +20,9 @@ from slack_bolt.async_app import AsyncApp
 
 from bot.config import Settings
 from bot.core.errors import Busy, Misconfigured, Unavailable
+from bot.http.health import Report
 from bot.http.peers import Peers
-from bot.http.server import HttpParts, make_app, make_runner
+from bot.http.server import HttpParts, SlackHandler, make_app, make_runner
 from bot.keyring.watch import KeyWatch
 from bot.readiness import Readiness
 from bot.reload import Reloader
@@ -231,6 +232,38 @@ async def _connected(socket: Socket) -> AsyncGenerator[Socket, None]:
         await socket.leave()
 
 
+def http_parts(
+    on: Ground,
+    parts: Parts,
+    *,
+    slack: SlackHandler | None,
+    ready: Callable[[], Awaitable[Report]],
+    render_metrics: Callable[[], Awaitable[tuple[bytes, str]]],
+) -> HttpParts:
+    """Return what the HTTP server is made of; see `HttpParts`."""
+    return HttpParts(
+        tokens=parts.tokens,
+        machines=parts.machines,
+        room=parts.room,
+        revocations=parts.revocations,
+        clients=parts.clients,
+        jwks=on.keyring.jwks,
+        issuer=on.settings.issuer,
+        resources=lambda: on.loaded.resources,
+        scopes=lambda: on.loaded.policy.scopes,
+        homes=lambda: on.loaded.homes,
+        enforcement=parts.enforcement,
+        peers=Peers(on.settings.gateways),
+        cached_for=on.settings.passes_kept,
+        slack=slack,
+        ready=ready,
+        render_metrics=render_metrics,
+        metrics=on.metrics,
+        intake=parts.intake,
+        clock=on.clock,
+    )
+
+
 @asynccontextmanager
 async def _serving(
     on: Ground, parts: Parts, bolt: AsyncApp, health: Readiness, role: Role
@@ -238,25 +271,9 @@ async def _serving(
     """Listen; leaving stops listening and waits for the answers that are owed."""
     settings = on.settings
     secret = settings.signing_secret if role.answers else None
+    slack = over_http(bolt, secret) if secret is not None else None
     app = make_app(
-        HttpParts(
-            tokens=parts.tokens,
-            machines=parts.machines,
-            revocations=parts.revocations,
-            clients=parts.clients,
-            jwks=on.keyring.jwks,
-            issuer=settings.issuer,
-            resources=lambda: on.loaded.resources,
-            scopes=lambda: on.loaded.policy.scopes,
-            homes=lambda: on.loaded.homes,
-            enforcement=parts.enforcement,
-            peers=Peers(settings.gateways),
-            cached_for=settings.passes_kept,
-            slack=over_http(bolt, secret) if secret is not None else None,
-            ready=health.report,
-            render_metrics=health.metrics,
-            metrics=on.metrics,
-        )
+        http_parts(on, parts, slack=slack, ready=health.report, render_metrics=health.metrics)
     )
     runner = make_runner(app)
     await runner.setup()

@@ -204,6 +204,12 @@ DECLARED: Final = {
         Metric("jit_policy_info", Sort.LEVEL, "1 for the policy in force", ("digest",)),
         Metric("jit_policy_reloads_total", Sort.COUNT, "Policy files judged anew", ("outcome",)),
         Metric("jit_policy_problems", Sort.LEVEL, "Why the files are not in force; 0: they are"),
+        Metric(
+            "jit_condition_failures_total",
+            Sort.COUNT,
+            "Conditions that could not be evaluated, and counted as the stricter answer",
+            ("one",),
+        ),
         Metric("jit_grants_live", Sort.LEVEL, "Grants that work now"),
         Metric("jit_requests_pending", Sort.LEVEL, "Requests that wait for people"),
     )

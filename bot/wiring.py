@@ -17,6 +17,7 @@ from bot.admin_channel import AdminChannel
 from bot.config import OnCallSettings, Settings, missing_trackers
 from bot.core.errors import Misconfigured, Unavailable
 from bot.core.identity import RequestId
+from bot.core.known import Failure
 from bot.core.policy import Policy
 from bot.core.scopes import Tracker
 from bot.core.sources import Provider
@@ -50,9 +51,12 @@ from bot.usecases.enforcement import Enforcement
 from bot.usecases.facts import FactFinder
 from bot.usecases.forbidden import Forbidden
 from bot.usecases.gate import Gate
+from bot.usecases.intake import Intake
 from bot.usecases.machines import Machines
-from bot.usecases.ports import SHOW, OnCall, Queue, Tickets
+from bot.usecases.misuse import Misuses
+from bot.usecases.ports import MISUSE, SHOW, OnCall, Queue, Tickets
 from bot.usecases.recording import Recorder, Recording
+from bot.usecases.reports import Reports
 from bot.usecases.requests import Requests
 from bot.usecases.revocations import Revocations
 from bot.usecases.shows import Shows
@@ -61,6 +65,8 @@ from bot.usecases.tasks import Tasks
 from bot.usecases.tickets import TicketDesk
 from bot.usecases.timers import Timers
 from bot.usecases.tokens import Tokens
+from bot.usecases.usage import Usages
+from bot.usecases.waiting import WaitingRoom
 from bot.usecases.workers import Handler, Worker
 
 # How far our clock and the store's may be apart before nothing is granted any more.
@@ -230,6 +236,7 @@ class Parts:
     workers: tuple[Worker, ...]
     tokens: Tokens
     machines: Machines
+    room: WaitingRoom
     enforcement: Enforcement
     revocations: Revocations
     clients: Clients
@@ -238,6 +245,7 @@ class Parts:
     admins: AdminChannel
     forbidden: Forbidden
     recording: Recording
+    intake: Intake
 
 
 def build(on: Ground, home: Home) -> Parts:
@@ -256,7 +264,14 @@ def build(on: Ground, home: Home) -> Parts:
     def policy() -> Policy:
         return on.loaded.policy
 
-    desk, gate = Desk(stores, issuer=on.settings.issuer, shown=shown), Gate(directory)
+    admins = AdminChannel(on.api, directory, shelf=store.policies, once=store.once)
+
+    def failed(failures: Sequence[Failure]) -> None:
+        if on.loaded.admin_channel:
+            after.spawn(admins.failed(on.loaded.admin_channel, failures))
+
+    desk = Desk(stores, issuer=on.settings.issuer, shown=shown, failed=failed)
+    gate = Gate(directory)
     tickets = TicketDesk(
         trackers=_trackers(on), directory=directory, every=on.settings.trackers.every
     )
@@ -278,16 +293,25 @@ def build(on: Ground, home: Home) -> Parts:
         mint=desk.mint,
         clock=clock,
     )
-    timers = Timers(desk, gate, policy=policy, tickets=tickets, still_right=requests.still_right)
+    usages = Usages(store.use, clock)
+    timers = Timers(
+        desk,
+        gate,
+        policy=policy,
+        tickets=tickets,
+        usages=usages,
+        still_right=requests.still_right,
+    )
     handlers: dict[str, Handler] = {
         SHOW: shows,
+        MISUSE: Misuses(desk, ledger=store.ledger, book=store.use),
         **dict.fromkeys(Timer, timers),
     }
     safety, messages, watches = (
         Worker(queue, store.jobs, handlers, clock=clock, metrics=on.metrics)
         for queue in (Queue.SAFETY, Queue.MESSAGES, Queue.WATCHES)
     )
-    backgrounds = Backgrounds(requests, gate, listings=store.listings, policy=policy)
+    backgrounds = Backgrounds(requests, gate, listings=store.listings, usages=usages, policy=policy)
     facts = FactFinder(gate, ledger=store.ledger, listings=store.listings, tickets=tickets)
     emergencies = Emergencies(desk, gate, ledger=store.ledger, facts=facts, policy=policy)
     clicks = Clicks(
@@ -298,7 +322,10 @@ def build(on: Ground, home: Home) -> Parts:
         backgrounds=backgrounds,
         emergencies=emergencies,
     )
-    recorder = Recorder(store.use, instance=uuid.uuid4().hex, clock=clock, metrics=on.metrics)
+    recorder = Recorder(
+        store.use, store.jobs, instance=uuid.uuid4().hex, clock=clock, metrics=on.metrics
+    )
+    reports = Reports(usages, listings=store.listings, policy=policy)
     suspects = Suspects(recorder, on.keyring, issuer=on.settings.issuer, metrics=on.metrics)
     return Parts(
         home=home,
@@ -309,10 +336,14 @@ def build(on: Ground, home: Home) -> Parts:
         machines=Machines(
             requests,
             desk.mint,
+            ledger=store.ledger,
+            people=directory,
+            clock=clock,
             policy=policy,
             alarm=lambda: on.loaded.admin_channel,
             draw=secrets.token_urlsafe,
         ),
+        room=WaitingRoom(store.changes),
         enforcement=Enforcement(store.tokens, on.keyring, clock, recorder, suspects),
         revocations=Revocations(
             store.ended,
@@ -326,9 +357,9 @@ def build(on: Ground, home: Home) -> Parts:
             once=store.once,
             clock=clock,
         ),
-        listeners=_front(on, requests, emergencies, clicks, directory, after),
+        listeners=_front(on, requests, emergencies, reports, clicks, directory, after),
         after=after,
-        admins=AdminChannel(on.api, directory, shelf=store.policies, once=store.once),
+        admins=admins,
         forbidden=Forbidden(
             desk,
             gate,
@@ -337,6 +368,7 @@ def build(on: Ground, home: Home) -> Parts:
             policy=policy,
         ),
         recording=Recording(recorder, look=suspects.look),
+        intake=Intake(store.ledger, store.use, store.jobs, clock),
     )
 
 
@@ -371,13 +403,16 @@ def _front(
     on: Ground,
     requests: Requests,
     emergencies: Emergencies,
+    reports: Reports,
     clicks: Clicks,
     directory: SlackDirectory,
     after: Tasks,
 ) -> Listeners:
     """Return what everything that Slack sends comes to."""
     return Listeners(
-        commands=Commands(requests, emergencies, api=on.api, zones=directory, clock=on.clock),
+        commands=Commands(
+            requests, emergencies, reports, api=on.api, zones=directory, clock=on.clock
+        ),
         clicks=clicks,
         submissions=Submissions(requests, emergencies),
         api=on.api,

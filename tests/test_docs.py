@@ -51,7 +51,8 @@ def test_every_command_that_the_readme_and_docs_show_exists():
         shown |= set(
             re.findall(
                 r"(?<![/\w])jit "
-                r"((?:serve|demo|keys|clients|grants|manifest|policy|request|log)(?: [a-z]+)?)",
+                r"((?:serve|demo|keys|clients|grants|manifest|policy|request|log|report)"
+                r"(?: [a-z]+)?)",
                 text,
             )
         )

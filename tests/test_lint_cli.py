@@ -10,6 +10,9 @@ import pytest
 from click.testing import CliRunner
 
 from bot.cli import main
+from bot.lint_cli import code_of
+from bot.policy_files import Place
+from bot.policy_lint.findings import Check, Finding, Level, Linted
 
 SHIPPED = Path(__file__).parents[1] / "policies"
 MORNING = "2026-11-23T10:00:00+01:00"
@@ -180,3 +183,24 @@ def test_without_the_solver_the_command_says_how_to_install_it(words):
 def test_nothing_but_these_commands_loads_the_solver():
     program = "import sys; import bot.cli; sys.exit('z3' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("levels", "strict", "code"),
+    [
+        ({"info": "unused"}, True, 0),
+        ({"warning": "fails"}, False, 0),
+        ({"warning": "fails"}, True, 1),
+        ({"warning": "undecided"}, False, 2),
+        ({"warning": "undecided"}, True, 2),
+        ({"warning": "undecided", "error": "no-human"}, False, 1),
+    ],
+)
+def test_the_exit_code_tells_an_answer_from_none(levels, strict, code):
+    place = Place("p/rules.yaml", 1, 1)
+    findings = tuple(
+        Finding(level=Level(level), check=Check(check), place=place, sentence="so it is")
+        for level, check in levels.items()
+    )
+    found = Linted(findings=findings, bundles=1, proved=0, guarded=1)
+    assert code_of(found, strict=strict) == code

@@ -5,13 +5,13 @@ person, holds the requests whose grants are live. All are stored with a version 
 as what they count, so two simultaneous asks cannot both pass a limit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from bot.core.durations import spell
-from bot.core.errors import NotAllowed
+from bot.core.errors import Conflict, NotAllowed
 from bot.core.identity import Actor, RequestId
 from bot.core.scopes import Limits
 
@@ -53,6 +53,22 @@ class GlassMark:
 
 
 @dataclass(frozen=True, slots=True)
+class PendingMark:
+    """A request of a client that nobody has decided on, or whose token it has not fetched.
+
+    Attributes:
+        about: The same for every ask for the same.
+        handle: What the client fetches the token with.
+        until: When it is over in any case.
+    """
+
+    about: str
+    request: RequestId
+    handle: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     """What is counted under one name."""
 
@@ -62,6 +78,7 @@ class Account:
     denials: tuple[DenialMark, ...] = ()
     version: int = 0
     broken: tuple[GlassMark, ...] = ()
+    pending: tuple[PendingMark, ...] = ()
 
 
 def account_of_person(who: Actor) -> str:
@@ -165,6 +182,30 @@ def without_glass(account: Account, request: RequestId) -> Account:
     """Return the person's account after somebody has signed that break-glass grant off."""
     broken = tuple(mark for mark in account.broken if mark.request != request)
     return replace(account, broken=broken, version=account.version + 1)
+
+
+def with_pending(
+    account: Account, mark: PendingMark, *, at: datetime, over: Collection[RequestId], cap: int
+) -> Account:
+    """Return the client's account with one more request that waits.
+
+    Args:
+        over: Requests that are known to wait no more.
+        cap: How many may wait at once.
+
+    Raises:
+        Conflict: The same is asked for already.
+        NotAllowed: As many wait as may.
+    """
+    left = tuple(each for each in account.pending if each.until > at and each.request not in over)
+    if any(each.about == mark.about for each in left):
+        raise Conflict("the same is asked for already")
+    if len(left) >= cap:
+        raise NotAllowed(
+            f"{len(left)} requests of this client wait already, and {cap} is the limit",
+            hint="ask again when some are decided",
+        )
+    return replace(account, pending=(*left, mark), version=account.version + 1)
 
 
 def with_grant(account: Account, bundle: str, request: RequestId, *, cap: int) -> Account:

@@ -145,9 +145,10 @@ class Condition:
             found = self.program.eval(activation)
         except RuntimeError as problem:  # a text that the library cannot take
             return f"it cannot be evaluated: {_plain(str(problem))}"
-        if found.type() == cel.Type.BOOL:
-            return found.plain_value() is True
-        return f"it cannot be evaluated: {_plain(str(found.plain_value()))}"
+        plain = found.plain_value()
+        if plain is True or plain is False:  # a failure is a text here, and never one of the two
+            return plain
+        return f"it cannot be evaluated: {_plain(str(plain))}"
 
 
 def activation_of(values: Mapping[str, Any]) -> Any:

@@ -18,7 +18,7 @@ from bot.core.durations import spell
 from bot.core.errors import Invalid
 from bot.core.events import Requested
 from bot.core.identity import Actor
-from bot.core.known import OptionalStage, Shadow
+from bot.core.known import Failure, OptionalStage, Shadow
 from bot.core.machine import Machine
 from bot.core.policy import Chain, Guardrail, Policy, Rule, Verdict
 from bot.core.scopes import Bundle, ScopeText, narrowed
@@ -40,6 +40,9 @@ class Ask:
     Attributes:
         by: Whom the token is for.
         machine: The client that asks; None where `by` does.
+        patience: How long whoever asks waits for people; None for as long as the chain does.
+        claim_within: How long after the approval whoever asks may start the grant; None for what
+            the bundle says.
     """
 
     by: Actor
@@ -49,6 +52,8 @@ class Ask:
     reason: str
     ticket: str = ""
     machine: Machine | None = None
+    patience: timedelta | None = None
+    claim_within: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,12 +91,14 @@ class Allow:
 
     Attributes:
         shadows: What rules and guardrails in audit mode would have done.
+        failures: Conditions that could not be evaluated; each counted as the stricter answer.
     """
 
     rule: str
     reasons: tuple[str, ...]
     digest: str
     shadows: tuple[Shadow, ...] = ()
+    failures: tuple[Failure, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +108,7 @@ class NeedApproval:
     Attributes:
         chain: Without the stages that are skipped.
         optional: What came of those that could be.
-        shadows: As for `Allow`.
+        shadows, failures: As for `Allow`.
     """
 
     rule: str
@@ -110,6 +117,7 @@ class NeedApproval:
     chain: Chain
     optional: tuple[OptionalStage, ...] = ()
     shadows: tuple[Shadow, ...] = ()
+    failures: tuple[Failure, ...] = ()
 
     @property
     def approvals(self) -> int:
@@ -124,7 +132,7 @@ class Reject:
     Attributes:
         rule: The rule that decided, "" when none did.
         guardrail: The guardrail that forbids it, "" when none does.
-        shadows: As for `Allow`.
+        shadows, failures: As for `Allow`.
     """
 
     rule: str
@@ -132,6 +140,7 @@ class Reject:
     digest: str
     guardrail: str = ""
     shadows: tuple[Shadow, ...] = ()
+    failures: tuple[Failure, ...] = ()
 
 
 Decision: TypeAlias = Allow | NeedApproval | Reject
@@ -245,6 +254,8 @@ def decide_ask(ask: Ask, policy: Policy, facts: Facts) -> Decision:
         return Reject(rule="", reasons=(unchecked,), digest=policy.digest)
     scene = scene_of(ask, policy, facts)
     decision = _decided(ask, policy, scene)
+    if scene.failures:  # here, as what is in audit mode does not count
+        decision = replace(decision, failures=tuple(scene.failures))
     audited = policy.audited_of.get(ask.bundle.name, ())
     if not audited or facts.unseen:
         return decision

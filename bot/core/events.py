@@ -12,6 +12,7 @@ from bot.core.machine import Machine
 from bot.core.policy import Group, Stage, groups_in
 from bot.core.scopes import Delivery, Risk, ScopeText
 from bot.core.tickets import SeenTicket
+from bot.core.usage import Misdeed, Usage
 from bot.core.votes import Vote
 
 
@@ -92,6 +93,7 @@ class Requested(Fact):
         has_glass: Whether the bundle could be had by break-glass, too.
         known: What was decided on besides; None in records from before it was kept.
         members: Who was in the groups that have, or could come to have, a say in the chain.
+        idle_end: The grant ends when it was not used for so long; None if that does not matter.
         machine: The client that asks, in the name of `by` or for itself; None where a person does.
         optional: What came of the stages that could be skipped.
         shadows: What rules and guardrails in audit mode would have done.
@@ -101,6 +103,7 @@ class Requested(Fact):
         claim_within: How long after the approval the requester may start the grant; None where it
             starts by itself.
         start_at: When it is to start; None for as soon as it is approved.
+        token_max: How long one token of the grant may live; None for as long as the grant.
     """
 
     bundle: str
@@ -131,6 +134,7 @@ class Requested(Fact):
     has_glass: bool = False
     known: Known | None = None
     members: tuple[Members, ...] = ()
+    idle_end: timedelta | None = None
     optional: tuple[OptionalStage, ...] = ()
     shadows: tuple[Shadow, ...] = ()
     slice: str = ""
@@ -138,6 +142,7 @@ class Requested(Fact):
     machine: Machine | None = None
     claim_within: timedelta | None = None
     start_at: datetime | None = None
+    token_max: timedelta | None = None
 
     @property
     def asker(self) -> Actor:
@@ -329,9 +334,14 @@ class Granted(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started(Fact):
-    """The grant works from now on."""
+    """The grant works from now on.
+
+    Attributes:
+        ends_at: The end of the grant, where its token dies before; None where they end together.
+    """
 
     token: TokenSpec
+    ends_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -355,15 +365,33 @@ class Scrubbed(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Warned(Fact):
-    """The requester was told that the end is near."""
+    """The requester was reminded that the end is near.
+
+    Attributes:
+        ends_at: The end, where it is not that of the newest token.
+    """
+
+    ends_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extended(Fact):
-    """The grant goes on with a new token; the old one lives to its own end."""
+    """The grant goes on with a new token; the old one lives to its own end.
+
+    Attributes:
+        ends_at: As in `Started`.
+    """
 
     token: TokenSpec
     extension: RequestId
+    ends_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renewed(Fact):
+    """The requester has a further token, as tokens die before the grant ends."""
+
+    token: TokenSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -383,6 +411,27 @@ class Revealed(Fact):
     """The requester looked at the token in a modal."""
 
     jti: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Misused(Fact):
+    """A token was misused; a later fact of the same kind tells the new count."""
+
+    what: Misdeed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageSummed(Fact):
+    """The grant is over, and this is what it was used for.
+
+    Attributes:
+        begun: When the grant started.
+    """
+
+    bundle: str
+    resource: str
+    begun: datetime
+    usage: Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -441,9 +490,12 @@ Event: TypeAlias = (
     | Scrubbed
     | Warned
     | Extended
+    | Renewed
     | Ended
     | Revoked
     | Revealed
+    | Misused
+    | UsageSummed
     | ReviewReminded
     | ReviewOverdue
     | Concerned
@@ -452,6 +504,9 @@ Event: TypeAlias = (
 )
 
 # The names that the log and exports use; a name, once released, keeps its meaning.
+# Each brings one more token.
+Tokened: TypeAlias = Started | Extended | Renewed
+
 WIRE: Final[Mapping[type[Event], str]] = {
     Requested: "request.requested",
     Narrowed: "request.narrowed",
@@ -476,9 +531,12 @@ WIRE: Final[Mapping[type[Event], str]] = {
     Scrubbed: "grant.scrubbed",
     Warned: "grant.warned",
     Extended: "grant.extended",
+    Renewed: "grant.renewed",
     Ended: "grant.ended",
     Revoked: "grant.revoked",
     Revealed: "grant.revealed",
+    Misused: "grant.misused",
+    UsageSummed: "grant.usage_summed",
     ReviewReminded: "review.reminded",
     ReviewOverdue: "review.overdue",
     Concerned: "review.concern_raised",

@@ -12,6 +12,7 @@ from bot.core.identity import Actor, GrantId, Kind, RequestId, grant_id
 from bot.core.scopes import Prolonging
 from bot.core.states import (
     SCRUB_AFTER,
+    SUM_AFTER,
     TIMERS,
     WORKING,
     GrantState,
@@ -48,7 +49,10 @@ class Grant:
     Attributes:
         starts_at: When it starts by itself, where that was not at once.
         claim_by: Until when the requester may start it, where it does not start by itself.
-        tokens: Oldest first; an extension adds one. Empty while READY, and of what never started.
+        tokens: Oldest first; extensions and renewals add one. Empty while READY, and of what
+            never started.
+        until: When it ends, where its tokens die before; None where the newest token ends it.
+        term_began: When it was started, or extended last, where that is no token's beginning.
         delivered_at: When the newest token reached the requester; None before.
         hidden: The newest token is no longer readable in its message.
         extensions: The requests that prolonged it.
@@ -60,6 +64,8 @@ class Grant:
     starts_at: datetime | None = None
     claim_by: datetime | None = None
     tokens: tuple[e.TokenSpec, ...] = ()
+    until: datetime | None = None
+    term_began: datetime | None = None
     delivered_at: datetime | None = None
     hidden: bool = False
     extensions: tuple[RequestId, ...] = ()
@@ -92,17 +98,28 @@ class Grant:
 
     @property
     def ends_at(self) -> datetime:
-        """When the newest token dies, and the grant with it."""
-        return self.token.expires_at
+        """When the grant ends, and every token with it."""
+        return self.until or self.token.expires_at
+
+    @property
+    def since(self) -> datetime:
+        """When it was started, or extended last."""
+        return self.term_began or self.token.issued_at
+
+    @property
+    def needs_tokens(self) -> bool:
+        """Whether the newest token dies before the grant ends."""
+        return self.token.expires_at < self.ends_at
 
 
 def token_spec(
     asked: e.Requested, *, number: int, now: datetime, ends_at: datetime, signing: Signing
 ) -> e.TokenSpec:
-    """Return the grant's token `number` (from 1).
+    """Return the grant's token `number` (from 1), which dies at `ends_at` at the latest.
 
     NumericDate is whole seconds here, so a token may die a part of a second early, never late.
     """
+    end = min(ends_at, now + asked.token_max) if asked.token_max is not None else ends_at
     machine, is_person = asked.machine, asked.by.kind is Kind.PERSON
     return e.TokenSpec(
         kid=signing.kid,
@@ -113,7 +130,7 @@ def token_spec(
         client=machine.client if machine is not None else SLACK_CLIENT,
         scopes=tuple(text.scope for text in asked.scopes),
         issued_at=now.replace(microsecond=0),
-        expires_at=ends_at.replace(microsecond=0),
+        expires_at=end.replace(microsecond=0),
         actor=machine.client if machine is not None and is_person else "",
     )
 
@@ -137,8 +154,21 @@ def granted(
 
 def started(asked: e.Requested, *, now: datetime, by: Actor, signing: Signing) -> e.Started:
     """Return the fact that the grant starts at `now`."""
-    token = token_spec(asked, number=1, now=now, ends_at=now + asked.duration, signing=signing)
-    return e.Started(request=asked.request, at=now, by=by, token=token)
+    end = now + asked.duration
+    token = token_spec(asked, number=1, now=now, ends_at=end, signing=signing)
+    ends_at = later_end(token, end)
+    return e.Started(request=asked.request, at=now, by=by, token=token, ends_at=ends_at)
+
+
+def later_end(token: e.TokenSpec, end: datetime) -> datetime | None:
+    """Return when the grant ends, None if that is with `token`; in whole seconds like tokens."""
+    whole = end.replace(microsecond=0)
+    return whole if whole > token.expires_at else None
+
+
+def renewable_from(token: e.TokenSpec) -> datetime:
+    """Return from when on another token can be had beside `token`: half its time must be over."""
+    return token.issued_at + (token.expires_at - token.issued_at) / 2
 
 
 def prolonged(grant: Grant, extension: e.Requested, *, now: datetime) -> datetime:
@@ -176,15 +206,14 @@ def evolve_grant(grant: Grant | None, event: e.Event) -> Grant:
         raise WrongState("nothing has been granted yet")
     moved = replace(grant, state=grant_after(grant.state, type(event)))
     match event:
-        case e.Started(token=token):
-            return replace(moved, tokens=(token,))
-        case e.Extended(token=token, extension=extension):
+        case e.Started(token=token, ends_at=until):
+            return _with_token(moved, token, until=until)
+        case e.Extended(token=token, extension=extension, ends_at=until):
+            longer = replace(moved, extensions=(*grant.extensions, extension))
+            return _with_token(longer, token, until=until)
+        case e.Renewed(token=token):
             return replace(
-                moved,
-                tokens=(*grant.tokens, token),
-                extensions=(*grant.extensions, extension),
-                delivered_at=None,
-                hidden=False,
+                _with_token(moved, token, until=grant.until), term_began=grant.term_began
             )
         case e.Delivered(at=at):
             return replace(moved, delivered_at=grant.delivered_at or at)
@@ -198,17 +227,30 @@ def evolve_grant(grant: Grant | None, event: e.Event) -> Grant:
             return moved
 
 
+def _with_token(grant: Grant, token: e.TokenSpec, *, until: datetime | None) -> Grant:
+    """Return `grant` with one more token, which nobody has yet; it ends at `until`, or with it."""
+    return replace(
+        grant,
+        tokens=(*grant.tokens, token),
+        until=until,
+        term_began=token.issued_at if until is not None else None,
+        delivered_at=None,
+        hidden=False,
+    )
+
+
 def grant_timers(grant: Grant) -> dict[Timer, datetime]:
     """Return when the clock must act on `grant` next, by timer."""
     if grant.waits:
         begins = {Timer.START: grant.starts_at, Timer.CLAIM: grant.claim_by}
         return {timer: at for timer, at in begins.items() if at is not None}
-    if not grant.works:
+    if not grant.tokens:
         return {}
-    token = grant.token
+    if grant.close is not None:
+        return {Timer.SUM: grant.close.at + SUM_AFTER}
     due = {
-        Timer.WARN: token.expires_at - warn_lead(token.expires_at - token.issued_at),
-        Timer.END: token.expires_at,
+        Timer.WARN: grant.ends_at - warn_lead(grant.ends_at - grant.since),
+        Timer.END: grant.ends_at,
     }
     if grant.delivered_at is not None and not grant.hidden:
         due[Timer.SCRUB] = grant.delivered_at + SCRUB_AFTER

@@ -83,3 +83,18 @@ class InForce:
     digest: str
     rule: str
     is_laxer: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A condition that could not be evaluated, when a request was decided.
+
+    Attributes:
+        one: Whose: "rule late", "guardrail freeze", "stage security of chain two".
+        where: "file:line" of it, "" where that is not known.
+        why: The condition, and what went wrong.
+    """
+
+    one: str
+    where: str
+    why: str

@@ -3,15 +3,16 @@
 `decide` here and `evolve` in `request.py` are the only ways anything about a request changes.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import reduce
+from math import ceil
 from typing import Final
 
 from bot.core import events as e
 from bot.core.disowning import disowning, is_disowned, still_disownable
 from bot.core.durations import spell
 from bot.core.errors import NotAllowed, TooLate, WrongState
-from bot.core.grant import Grant, prolonged, started, token_spec
+from bot.core.grant import Grant, later_end, prolonged, renewable_from, started, token_spec
 from bot.core.identity import BOT, Actor
 from bot.core.moves import (
     BeginningMove,
@@ -19,6 +20,7 @@ from bot.core.moves import (
     Deliver,
     Disown,
     End,
+    EndUnused,
     EndWithTicket,
     Extend,
     Forfeit,
@@ -26,11 +28,15 @@ from bot.core.moves import (
     Lapse,
     Move,
     PendingMove,
+    Renew,
     Reveal,
     ReviewMove,
     Revoke,
     Scrub,
     Start,
+    SumUp,
+    TellMisuse,
+    UseMove,
     Warn,
 )
 from bot.core.pending import closed_by, granting, is_settled, settling, still_open
@@ -41,7 +47,7 @@ from bot.core.states import GrantState
 from bot.core.texts import reason_of
 
 # Moves on a grant that also make sense at its end.
-_CLOSING: Final = (End, EndWithTicket, Revoke, Scrub)
+_CLOSING: Final = (End, EndWithTicket, EndUnused, Revoke, Scrub)
 
 
 def opened(
@@ -87,6 +93,8 @@ def decide(request: Request, move: Move, *, by: Actor, case: Circumstances) -> t
         if is_reviewed(request.review, move, by):
             return ()
         still_reviewable(request, move, case.now)
+    elif isinstance(move, UseMove):
+        _began(request, move)
     else:
         if _is_done(request, move, by):
             return ()
@@ -106,6 +114,8 @@ def _facts(request: Request, move: Move, *, by: Actor, case: Circumstances) -> t
         return disowning(request, by=by, now=case.now)
     if isinstance(move, ReviewMove):
         return reviewing(request, move, by=by, case=case)
+    if isinstance(move, UseMove):
+        return (_note(request, move, by=by, case=case),)
     return (_fact(request, move, by=by, case=case),)
 
 
@@ -118,10 +128,10 @@ def _is_done(request: Request, move: GrantMove, by: Actor) -> bool:
         case Start():
             return bool(grant.tokens)
         case Claim():
-            return bool(grant.tokens) and by == request.requester
+            return bool(grant.tokens) and by == request.asked.asker
         case End() | Forfeit():
             return grant.state is GrantState.EXPIRED
-        case Revoke() | EndWithTicket():
+        case Revoke() | EndWithTicket() | EndUnused():
             return grant.state is GrantState.REVOKED and closed_by(grant.close, by)
         case Warn():
             return grant.state is GrantState.EXPIRING
@@ -131,6 +141,9 @@ def _is_done(request: Request, move: GrantMove, by: Actor) -> bool:
             return bool(grant.tokens) and (not newest or grant.delivered_at is not None)
         case Scrub(jti):
             return bool(grant.tokens) and (grant.hidden or grant.token.jti != jti)
+        case Renew(jti):
+            # Whoever pressed twice has the newer token already.
+            return bool(grant.tokens) and grant.token.jti != jti and _had(grant, jti)
         case Extend(extension=extension):
             return extension.request in grant.extensions
         case Reveal():
@@ -157,6 +170,58 @@ def _still_possible(request: Request, move: GrantMove, now: datetime) -> None:
         raise WrongState("this grant has not reached its end yet")
     if not isinstance(move, _CLOSING) and now >= grant.ends_at:
         raise TooLate("this grant has reached its end")
+    if isinstance(move, Renew):
+        _can_be_renewed(grant, move, now)
+
+
+def _had(grant: Grant, jti: str) -> bool:
+    return any(token.jti == jti for token in grant.tokens)
+
+
+def _can_be_renewed(grant: Grant, move: Renew, now: datetime) -> None:
+    """Refuse a further token where there is none of this name, or no need of one yet.
+
+    Raises:
+        WrongState: See `decide`.
+    """
+    if not _had(grant, move.jti):
+        raise WrongState("this grant has no such token")
+    if not grant.needs_tokens:
+        raise WrongState("this token works for as long as the access does")
+    first = renewable_from(grant.token)
+    if now < first:
+        wait = timedelta(seconds=ceil((first - now).total_seconds()))
+        raise WrongState(f"this token works still; a new one can be had in {spell(wait)}")
+
+
+def _began(request: Request, move: UseMove) -> None:
+    """Refuse what is told of a grant that there never was, or is not over yet.
+
+    Raises:
+        WrongState: See `decide`.
+    """
+    grant = _grant_of(request)
+    if not grant.tokens:
+        raise WrongState("this grant never began")
+    if isinstance(move, SumUp) and grant.works:
+        raise WrongState("this grant is not over yet")
+
+
+def _note(
+    request: Request, move: UseMove, *, by: Actor, case: Circumstances
+) -> e.Misused | e.UsageSummed:
+    common: e.Common = {"request": request.id, "at": case.now, "by": by}
+    match move:
+        case TellMisuse(what):
+            return e.Misused(**common, what=what)
+        case SumUp(usage):
+            return e.UsageSummed(
+                **common,
+                bundle=request.asked.bundle,
+                resource=request.asked.resource,
+                begun=_grant_of(request).started_at,
+                usage=usage,
+            )
 
 
 def _can_begin(grant: Grant, move: BeginningMove, now: datetime) -> None:
@@ -196,12 +261,14 @@ def _fact(request: Request, move: GrantMove, *, by: Actor, case: Circumstances) 
         case Reveal():
             return e.Revealed(**common, jti=_grant_of(request).token.jti)
         case Warn():
-            return e.Warned(**common)
+            return e.Warned(**common, ends_at=_grant_of(request).until)
+        case Renew():
+            return e.Renewed(**common, token=_next_token(request, case, _grant_of(request).ends_at))
         case Extend():
             return _extends(request, move, common, case)
         case End():
             return e.Ended(**common)
-        case EndWithTicket(why):
+        case EndWithTicket(why) | EndUnused(why):
             return e.Revoked(**common, reason=why)
         case Revoke(reason):
             return e.Revoked(**common, reason=reason_of(reason))
@@ -210,16 +277,16 @@ def _fact(request: Request, move: GrantMove, *, by: Actor, case: Circumstances) 
 def _extends(request: Request, move: Extend, common: e.Common, case: Circumstances) -> e.Extended:
     grant, asked = _grant_of(request), move.extension
     end = prolonged(grant, asked, now=case.now)
-    token = token_spec(
-        request.asked,
-        number=len(grant.tokens) + 1,
-        now=case.now,
-        ends_at=end,
-        signing=case.signing,
-    )
-    if token.expires_at <= grant.ends_at:
+    if end.replace(microsecond=0) <= grant.ends_at:
         raise WrongState(f"this grant lasts as long as it may already: {_most(asked)}")
-    return e.Extended(**common, token=token, extension=asked.request)
+    token = _next_token(request, case, end)
+    until = later_end(token, end)
+    return e.Extended(**common, token=token, extension=asked.request, ends_at=until)
+
+
+def _next_token(request: Request, case: Circumstances, end: datetime) -> e.TokenSpec:
+    number = len(_grant_of(request).tokens) + 1
+    return token_spec(request.asked, number=number, now=case.now, ends_at=end, signing=case.signing)
 
 
 def _most(extension: e.Requested) -> str:

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import TypeAlias
 
 from bot.core.events import Requested, Rerouted
+from bot.core.usage import Misdeed, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +125,13 @@ class Reveal:
 
 
 @dataclass(frozen=True, slots=True)
+class Renew:
+    """Have one more token beside, or after, the one with this jti."""
+
+    jti: str
+
+
+@dataclass(frozen=True, slots=True)
 class Warn:
     """Tell that the end is near."""
 
@@ -152,6 +160,27 @@ class EndWithTicket:
     """The ticket is closed, or gone; `why` says so."""
 
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndUnused:
+    """It was not used for so long that it ends; `why` says so."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class TellMisuse:
+    """Tell of misuse."""
+
+    what: Misdeed
+
+
+@dataclass(frozen=True, slots=True)
+class SumUp:
+    """Tell what a grant was used for that is over."""
+
+    usage: Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,10 +228,22 @@ PendingMove: TypeAlias = (
     | CloseByPolicy
 )
 # On a grant.
+# About the use of a grant: notes, which are taken in any state.
+UseMove: TypeAlias = TellMisuse | SumUp
 BeginningMove: TypeAlias = Start | Claim | Forfeit
 GrantMove: TypeAlias = (
-    BeginningMove | Deliver | Scrub | Reveal | Warn | Extend | End | Revoke | EndWithTicket
+    BeginningMove
+    | Deliver
+    | Scrub
+    | Reveal
+    | Renew
+    | Warn
+    | Extend
+    | End
+    | Revoke
+    | EndWithTicket
+    | EndUnused
 )
 # On the review of a break-glass grant.
 ReviewMove: TypeAlias = SignOff | RaiseConcern | RemindReview | MarkOverdue
-Move: TypeAlias = PendingMove | GrantMove | ReviewMove | Disown
+Move: TypeAlias = PendingMove | GrantMove | UseMove | ReviewMove | Disown

@@ -41,6 +41,8 @@ def requested(
     bundle = ask.bundle
     chain = decision.chain if isinstance(decision, NeedApproval) else None
     patience = chain.expire_after if chain is not None else timedelta(0)
+    if ask.patience is not None:
+        patience = min(patience, ask.patience)
     return e.Requested(
         request=id_,
         at=now,
@@ -72,12 +74,14 @@ def requested(
         seen=seen,
         has_glass=bundle.glass is not None,
         known=known,
+        idle_end=bundle.idle_end,
         members=kept_members(members or {}),
         machine=ask.machine,
-        claim_within=bundle.claim_within if prolongs is None else None,
-        start_at=start_at,
         optional=decision.optional if isinstance(decision, NeedApproval) else (),
         shadows=decision.shadows,
+        claim_within=_claim_within(ask) if prolongs is None else None,
+        token_max=bundle.token_max,
+        start_at=start_at,
     )
 
 
@@ -105,6 +109,10 @@ def _kept(group: str, users: frozenset[str] | None) -> Members:
     if users is None:
         return Members(group=group)
     return Members(group=group, people=tuple(sorted(users)[:MEMBERS_KEPT]), count=len(users))
+
+
+def _claim_within(ask: Ask) -> timedelta | None:
+    return ask.claim_within if ask.machine is not None else ask.bundle.claim_within
 
 
 def _deadline(now: datetime, patience: timedelta, prolongs: Request | None) -> datetime:

@@ -297,8 +297,9 @@ def replay(history: Iterable[e.Event]) -> Request:
 def timers(request: Request) -> dict[Timer, datetime]:
     """Return when the clock must act on `request`, its grant or its review next, by timer.
 
-    WATCH is when the ticket is looked at for the first time; after that whoever looks puts the
-    next look off, as nothing has happened.
+    WATCH is when the ticket is looked at for the first time, and IDLE when it is looked at whether
+    the grant is used; after that whoever looks puts the next look off, as nothing has happened.
+    SUM stays, though it was done, as summing up changes nothing.
     """
     if request.state is RequestState.PENDING:
         return {Timer.LAPSE: request.asked.deadline, **_stage_timers(request)}
@@ -309,7 +310,10 @@ def timers(request: Request) -> dict[Timer, datetime]:
         due.pop(Timer.WARN, None)  # whoever could be told has no more time to give it
     grant, seen = request.working_grant, request.asked.seen
     if grant is not None and seen is not None and seen.watched is not None:
-        due[Timer.WATCH] = grant.token.issued_at + seen.watched
+        due[Timer.WATCH] = grant.since + seen.watched
+    idle = request.asked.idle_end
+    if grant is not None and idle is not None and grant.since + idle < grant.ends_at:
+        due[Timer.IDLE] = grant.since + idle
     return {**due, **review_timers(request.review)} if request.review is not None else due
 
 

@@ -151,9 +151,11 @@ class Bundle:
         reason_min: Characters that a reason must have.
         channel: "#name" or id of the channel that its cards go to.
         glass: What is broken in an emergency; None where nothing can be.
+        idle_end: A grant that was not used for so long ends; None for no such end.
         claim_within: How long after the approval the requester may start the grant; None where it
             starts by itself.
         start_within: How far ahead a start may be asked for; None where it may not.
+        token_max: How long one token may live; None for as long as the grant.
     """
 
     name: str
@@ -175,8 +177,10 @@ class Bundle:
     prolonging: Prolonging = field(default_factory=Prolonging)
     delivery: Delivery = Delivery.MESSAGE
     glass: Glass | None = None
+    idle_end: timedelta | None = None
     claim_within: timedelta | None = None
     start_within: timedelta | None = None
+    token_max: timedelta | None = None
 
     @property
     def scope_names(self) -> tuple[str, ...]:

@@ -52,6 +52,8 @@ class Timer(StrEnum):
     SCRUB = "scrub"
     END = "end"
     WATCH = "watch"
+    IDLE = "idle"
+    SUM = "sum"
     REVIEW_REMIND = "review_remind"
     REVIEW_OVERDUE = "review_overdue"
 
@@ -90,6 +92,7 @@ GRANT_NEXT: Final[Mapping[GrantState, Mapping[type[e.Event], GrantState]]] = {
         e.Scrubbed: GrantState.LIVE,
         e.Warned: GrantState.EXPIRING,
         e.Extended: GrantState.LIVE,
+        e.Renewed: GrantState.LIVE,
         e.Ended: GrantState.EXPIRED,
         e.Revoked: GrantState.REVOKED,
     },
@@ -97,6 +100,7 @@ GRANT_NEXT: Final[Mapping[GrantState, Mapping[type[e.Event], GrantState]]] = {
         e.Delivered: GrantState.EXPIRING,
         e.Scrubbed: GrantState.EXPIRING,
         e.Extended: GrantState.LIVE,
+        e.Renewed: GrantState.EXPIRING,
         e.Ended: GrantState.EXPIRED,
         e.Revoked: GrantState.REVOKED,
     },
@@ -120,19 +124,26 @@ REVIEW_NEXT: Final[Mapping[ReviewState, Mapping[type[e.Event], ReviewState]]] = 
 }
 
 # Facts that change no state and are allowed in every one.
-NOTES: Final[frozenset[type[e.Event]]] = frozenset({e.Refused, e.Revealed, e.Disowned})
+NOTES: Final[frozenset[type[e.Event]]] = frozenset(
+    {e.Refused, e.Revealed, e.Disowned, e.Misused, e.UsageSummed}
+)
 
 # Which timers a state owns; entering a state without one of them stops it.
 TIMERS: Final[Mapping[RequestState | GrantState | ReviewState, frozenset[Timer]]] = {
     RequestState.PENDING: frozenset({Timer.LAPSE, Timer.REMIND, Timer.ESCALATE}),
     GrantState.READY: frozenset({Timer.START, Timer.CLAIM}),
-    GrantState.LIVE: frozenset({Timer.WARN, Timer.SCRUB, Timer.END, Timer.WATCH}),
-    GrantState.EXPIRING: frozenset({Timer.SCRUB, Timer.END, Timer.WATCH}),
+    GrantState.LIVE: frozenset({Timer.WARN, Timer.SCRUB, Timer.END, Timer.WATCH, Timer.IDLE}),
+    GrantState.EXPIRING: frozenset({Timer.SCRUB, Timer.END, Timer.WATCH, Timer.IDLE}),
+    GrantState.EXPIRED: frozenset({Timer.SUM}),
+    GrantState.REVOKED: frozenset({Timer.SUM}),
     ReviewState.DUE: frozenset({Timer.REVIEW_REMIND, Timer.REVIEW_OVERDUE}),
 }
 
 # The grants that a token may be used under.
 WORKING: Final = frozenset({GrantState.LIVE, GrantState.EXPIRING})
+
+# Enforcement points tell what they saw within so long; then it is summed up.
+SUM_AFTER: Final = timedelta(seconds=10)
 
 # How long a token stays readable in its message.
 SCRUB_AFTER: Final = timedelta(minutes=10)

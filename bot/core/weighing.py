@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from bot.core.conditions import Condition, activation_of
 from bot.core.durations import spell
-from bot.core.known import OptionalStage
+from bot.core.known import Failure, OptionalStage
 from bot.core.policy import Chain, Guardrail, Rule, Verdict
 
 
@@ -43,6 +43,9 @@ class Scene:
         auto_left: Whether policy may approve one more of these requests by itself.
         ticket_known: Whether the ticket was checked, where that is needed; else people decide.
         client: The OAuth client that asks, "" where a person does.
+
+    Attributes:
+        failures: Whatever was weighed and could not be evaluated, in that order.
     """
 
     __slots__ = (
@@ -51,6 +54,7 @@ class Scene:
         "auto_left",
         "client",
         "duration",
+        "failures",
         "groups",
         "now",
         "ticket_known",
@@ -72,6 +76,7 @@ class Scene:
         self.duration = duration
         self.auto_left = auto_left
         self.ticket_known = ticket_known
+        self.failures: list[Failure] = []
         self.client = client
         self._values = values
         self._activation: Any = None
@@ -96,7 +101,11 @@ def weigh(one: Rule | Guardrail, scene: Scene) -> Finding:
         why_not = _beyond(one, scene)
         if why_not:
             return Finding(why_not)
-    return _all_hold(one.when, scene)
+    found = _all_hold(one.when, scene)
+    if found.failed:
+        kind = "rule" if isinstance(one, Rule) else "guardrail"
+        scene.failures.append(Failure(one=f"{kind} {one.id}", where=one.where, why=found.failed))
+    return found
 
 
 def _all_hold(conditions: Iterable[Condition], scene: Scene) -> Finding:
@@ -130,6 +139,9 @@ def asked_stages(chain: Chain, scene: Scene) -> tuple[Chain, tuple[OptionalStage
     stages, optional = [], []
     for place, stage in enumerate(chain.stages):
         finding = _all_hold(chain.conditions.get(place, ()), scene)
+        if finding.failed:
+            one = f"stage {stage.name} of chain {chain.name}"
+            scene.failures.append(Failure(one=one, where="", why=finding.failed))
         if not finding.why_not:
             stages.append(stage)
         if place in chain.conditions:

@@ -1,10 +1,11 @@
 """Answers in JSON, and the one table of errors."""
 
-import json
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
+import orjson
 import structlog
 from aiohttp import hdrs, web
 
@@ -61,18 +62,62 @@ ERRORS: Final[Mapping[type[BaseException], tuple[int, str]]] = {
     Unavailable: (503, "temporarily_unavailable"),
 }
 _FAULT: Final = (500, "server_error")
+_JSON: Final[Mapping[str, str]] = {hdrs.CONTENT_TYPE: "application/json"}
+
+
+_SAFE: Final[Mapping[str, str]] = {
+    hdrs.SERVER: "jit",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+}
+# Pragma is for caches older than HTTP 1.1.
+_SAFE_NOT_KEPT: Final[Mapping[str, str]] = {
+    **_SAFE,
+    hdrs.CACHE_CONTROL: "no-store",
+    hdrs.PRAGMA: "no-cache",
+}
+
+
+def safe(headers: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the headers that an answer with `headers` gets besides."""
+    return _SAFE if hdrs.CACHE_CONTROL in headers else _SAFE_NOT_KEPT
+
+
+class Reply(NamedTuple):
+    """An answer before it is the HTTP library's, which is dear to make.
+
+    Attributes:
+        headers: Without those about length and connection.
+    """
+
+    status: int = 200
+    headers: Mapping[str, str] = MappingProxyType({})
+    body: bytes = b""
+
+    @classmethod
+    def of(cls, response: web.Response) -> "Reply":
+        """Return what `response` says."""
+        body = response.body if isinstance(response.body, bytes) else b""
+        return cls(status=response.status, headers=dict(response.headers), body=body)
+
+    def response(self) -> web.Response:
+        """Return it for the library."""
+        return web.Response(status=self.status, headers=self.headers, body=self.body or None)
+
+
+def in_json(
+    content: Any, *, status: int = 200, headers: Mapping[str, str] = MappingProxyType({})
+) -> Reply:
+    """Return `content` in JSON."""
+    told = {**headers, **_JSON} if headers else _JSON
+    return Reply(status=status, headers=told, body=orjson.dumps(content))
 
 
 def answer(
     content: Any, *, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> web.Response:
-    """Return `content` in JSON."""
-    return web.Response(
-        body=json.dumps(content, separators=(",", ":")).encode(),
-        status=status,
-        headers=headers,
-        content_type="application/json",
-    )
+    """Return `content` in JSON, for the library."""
+    return in_json(content, status=status, headers=headers or {}).response()
 
 
 def answer_to(problem: Exception) -> web.Response:

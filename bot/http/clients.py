@@ -9,10 +9,11 @@ import hashlib
 import hmac
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import unquote_plus
 
-from aiohttp import hdrs, web
+from aiohttp import hdrs
+from multidict import MultiMapping
 
 from bot.core.client import Client
 from bot.http.answers import InvalidClient, InvalidRequest
@@ -32,6 +33,18 @@ ASSERTION_AT_MOST: Final = timedelta(minutes=5)
 LEEWAY: Final = timedelta(seconds=60)
 # For as long as one could be used again.
 REMEMBERED: Final = ASSERTION_AT_MOST + 2 * LEEWAY
+
+# Headers that are remembered; there is one for each client, or two while its secret is changed.
+_PROVEN_AT_MOST: Final = 256
+_TWO_IDS: Final = "the client gives two different ids"
+
+
+class HasHeaders(Protocol):
+    """A request, as far as it matters here."""
+
+    @property
+    def headers(self) -> MultiMapping[str]:
+        """Its headers, whose names have no case."""
 
 
 class Clients:
@@ -55,8 +68,9 @@ class Clients:
         self._issuer = issuer
         self._once = once
         self._clock = clock
+        self._proven = _Proven()
 
-    async def caller(self, request: web.Request, form: Mapping[str, str]) -> Client:
+    async def caller(self, request: HasHeaders, form: Mapping[str, str]) -> Client:
         """Return the client that makes `request`, whose parameters are in `form`.
 
         Raises:
@@ -70,7 +84,15 @@ class Clients:
             raise InvalidRequest("the client authenticates in more than one way")
         if "client_assertion" in form or "client_assertion_type" in form:
             return await self._by_assertion(form)
-        return by_secret(authorization, form, self._known())
+        if not authorization:
+            return by_secret((), form, self._known())
+        client = self._proven.client(authorization[0], self._known())
+        if client is None:
+            client = by_secret(authorization, form, self._known())
+            self._proven.keep(authorization[0], client)
+        elif form.get("client_id", client.id) != client.id:
+            raise InvalidRequest(_TWO_IDS)
+        return client
 
     async def _by_assertion(self, form: Mapping[str, str]) -> Client:
         if form.get("client_assertion_type") != ASSERTION_TYPE:
@@ -80,7 +102,7 @@ class Clients:
         if assertion is None or client is None or not self._proves(assertion, client):
             raise InvalidClient("the client is unknown or its assertion is wrong", challenge=False)
         if form.get("client_id", client.id) != client.id:
-            raise InvalidRequest("the client gives two different ids")
+            raise InvalidRequest(_TWO_IDS)
         name = f"assertion:{hashlib.sha256(f'{client.id} {assertion.jti}'.encode()).hexdigest()}"
         if not await self._once.first(name, within=REMEMBERED):
             raise InvalidClient("the assertion was used before", challenge=False)
@@ -94,6 +116,32 @@ class Clients:
             and now - LEEWAY < assertion.expires_at <= now + ASSERTION_AT_MOST + LEEWAY
             and assertion.begins_at <= now + LEEWAY
         )
+
+
+class _Proven:
+    """Clients that have proven who they are, so that the same header is not read again and again.
+
+    A header is found by its SHA-256, so how long that takes tells nothing of one that is known.
+    What policy files say counts at once: an entry is good for the very client that it was made of.
+    """
+
+    def __init__(self) -> None:
+        self._clients: dict[bytes, Client] = {}
+
+    def client(self, header: str, known: Mapping[str, Client]) -> Client | None:
+        """Return the client that `header` has proven, None if it must prove itself."""
+        found = self._clients.get(_digest(header))
+        return found if found is not None and known.get(found.id) is found else None
+
+    def keep(self, header: str, client: Client) -> None:
+        """Remember that `header` proves `client`."""
+        if len(self._clients) >= _PROVEN_AT_MOST:
+            self._clients.clear()
+        self._clients[_digest(header)] = client
+
+
+def _digest(header: str) -> bytes:
+    return hashlib.sha256(header.encode("utf-8", "surrogatepass")).digest()
 
 
 def by_secret(
@@ -110,7 +158,7 @@ def by_secret(
     if authorization:
         id_, secret = _basic(authorization[0])
         if form.get("client_id", id_) != id_:
-            raise InvalidRequest("the client gives two different ids")
+            raise InvalidRequest(_TWO_IDS)
     else:
         id_, secret = form.get("client_id", ""), form.get("client_secret", "")
     client = clients.get(id_)

@@ -6,13 +6,15 @@ from ipaddress import ip_address
 from typing import Final
 from urllib.parse import parse_qsl
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.web_protocol import RequestPayloadError
 
 from bot.core.scopes import is_scope
 from bot.http.answers import InvalidRequest
+from bot.http.lane import Asked
 
 FORM: Final = "application/x-www-form-urlencoded"
+_NO_FORM: Final = f"the body must be a form, of type {FORM}"
 # A token has about a kilobyte; a longer body is somebody's mistake, or worse.
 BODY_AT_MOST: Final = 64 * 1024
 FIELDS_AT_MOST: Final = 32
@@ -23,7 +25,7 @@ SCOPES_AT_MOST: Final = 20
 SCOPE_AT_MOST: Final = 150
 
 
-async def read_body(request: web.Request) -> bytes:
+async def read_body(request: web.BaseRequest) -> bytes:
     """Return the body of `request`, which keeps it for others to read.
 
     Raises:
@@ -52,21 +54,61 @@ async def read_form(request: web.Request) -> Mapping[str, str]:
         HTTPRequestEntityTooLarge, HTTPRequestTimeout: See `read_body`.
     """
     if request.content_type != FORM:
-        raise InvalidRequest(f"the body must be a form, of type {FORM}")
-    body = await read_body(request.clone(client_max_size=BODY_AT_MOST))
+        raise InvalidRequest(_NO_FORM)
+    return form_of(await read_body(request if _is_short(request) else _limited(request)))
+
+
+def form_in(asked: Asked) -> Mapping[str, str]:
+    """Return the parameters in the body of a plain request; see `read_form`.
+
+    Raises:
+        InvalidRequest: It is not a form, is malformed, or a name stands in it twice.
+    """
+    kind = asked.headers.get(hdrs.CONTENT_TYPE, "").partition(";")[0]
+    if kind.strip().lower() != FORM:
+        raise InvalidRequest(_NO_FORM)
+    return form_of(asked.body)
+
+
+def form_of(body: bytes) -> Mapping[str, str]:
+    """Return the parameters in `body`, a form; see `read_form`.
+
+    Raises:
+        InvalidRequest: It is malformed, or a name stands in it twice.
+    """
     try:
-        fields = parse_qsl(
-            body.decode("utf-8"),
-            keep_blank_values=True,
-            errors="strict",
-            max_num_fields=FIELDS_AT_MOST,
-        )
+        fields = _fields(body.decode("utf-8"))
     except ValueError as problem:
         raise InvalidRequest("the form cannot be read") from problem
     form = dict(fields)
     if len(form) != len(fields):
         raise InvalidRequest("a parameter is repeated")
     return {name: value for name, value in form.items() if value}
+
+
+def _is_short(request: web.Request) -> bool:
+    """Return whether the body cannot be longer than BODY_AT_MOST: it says so, and is not packed."""
+    length = request.content_length
+    packed = hdrs.CONTENT_ENCODING in request.headers
+    return length is not None and length <= BODY_AT_MOST and not packed
+
+
+def _limited(request: web.Request) -> web.BaseRequest:
+    return request.clone(client_max_size=BODY_AT_MOST)
+
+
+def _fields(text: str) -> list[tuple[str, str]]:
+    """Return names and values as parse_qsl does; most forms have nothing that is encoded.
+
+    Raises:
+        ValueError: It is malformed, or has more than FIELDS_AT_MOST fields.
+    """
+    pairs = text.split("&")
+    if "%" in text or "+" in text or len(pairs) > FIELDS_AT_MOST:
+        return parse_qsl(
+            text, keep_blank_values=True, errors="strict", max_num_fields=FIELDS_AT_MOST
+        )
+    return [(name, value) for name, _, value in (pair.partition("=") for pair in pairs if pair)]
 
 
 def read_scopes(form: Mapping[str, str], name: str) -> tuple[str, ...]:

@@ -8,12 +8,14 @@ from aiohttp import hdrs, web
 from bot.core.client import Client
 from bot.core.errors import Unavailable
 from bot.core.identity import fingerprint
-from bot.http.answers import InvalidRequest, answer
-from bot.http.clients import Clients
+from bot.http.answers import InvalidRequest, Reply, answer, in_json
+from bot.http.clients import Clients, HasHeaders
 from bot.http.forms import read_address, read_form, read_scopes
 from bot.usecases.ports import Metrics
-from bot.usecases.tokens import Call, Tokens, hash_of
+from bot.usecases.tokens import UNTOLD, Call, Tokens, hash_of
 
+# What an API may say of the call that it asks about.
+_OF_CALLS: Final = ("required_scope", "address")
 # Short enough that a new key is seen before it signs, long enough to spare us.
 _KEYS_CACHED: Final[Mapping[str, str]] = {hdrs.CACHE_CONTROL: "public, max-age=300"}
 
@@ -44,10 +46,16 @@ class OAuth:
         The parameters `required_scope` and `address` are ours (RFC 7662, section 2.1, allows
         for more): what the call needs that the token came with, and from where it came.
         """
-        client, token, form = await self._asked(request)
-        call = Call(
-            scopes=read_scopes(form, "required_scope"), address=read_address(form, "address")
-        )
+        return (await self.introspected(request, await read_form(request))).response()
+
+    async def introspected(self, request: HasHeaders, form: Mapping[str, str]) -> Reply:
+        """Return whether the token in `form` may be used.
+
+        Raises:
+            InvalidClient, InvalidRequest, Unavailable: See `Clients.caller`.
+        """
+        client, token = await self._asked(request, form)
+        call = _call_in(form)
         try:
             found = await self._tokens.introspect(token, caller=client, call=call)
         except Unavailable:
@@ -55,19 +63,30 @@ class OAuth:
             raise
         outcome = "active" if found["active"] else "inactive"
         self._metrics.count("jit_introspections_total", outcome=outcome)
-        return answer(found)
+        return in_json(found)
 
     async def revoke(self, request: web.Request) -> web.Response:
         """End the grant of a token; the answer is the same for any token (RFC 7009, section 2)."""
-        client, token, _ = await self._asked(request)
+        client, token = await self._asked(request, await read_form(request))
         # The same revocation sent twice is one delivery.
         delivery = fingerprint("revoke", hash_of(token), client.id)
         await self._tokens.revoke(token, caller=client, delivery=delivery)
         return web.Response()
 
-    async def _asked(self, request: web.Request) -> tuple[Client, str, Mapping[str, str]]:
-        form = await read_form(request)
+    async def _asked(self, request: HasHeaders, form: Mapping[str, str]) -> tuple[Client, str]:
         client = await self._clients.caller(request, form)
         if "token" not in form:
             raise InvalidRequest("the parameter token is missing")
-        return client, form["token"], form
+        return client, form["token"]
+
+
+def _call_in(form: Mapping[str, str]) -> Call:
+    """Return the call that an API asks about, as far as it says.
+
+    Raises:
+        InvalidRequest: What it says is malformed.
+    """
+    if form.keys().isdisjoint(_OF_CALLS):
+        return UNTOLD
+    scopes, address = read_scopes(form, "required_scope"), read_address(form, "address")
+    return Call(scopes=scopes, address=address)

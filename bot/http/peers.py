@@ -11,7 +11,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final, TypeAlias
 
-from aiohttp import web
+from multidict import MultiMapping
 
 Network: TypeAlias = IPv4Network | IPv6Network
 
@@ -37,6 +37,9 @@ class Call:
     address: str = ""
 
 
+_UNKNOWN: Final = Call()
+
+
 class Peers:
     """Knows which peers are gateways of ours."""
 
@@ -44,23 +47,24 @@ class Peers:
         self._trusted = tuple(trusted)
         self._is_trusted = lru_cache(maxsize=1024)(self._looked_up)
 
-    def call(self, request: web.Request, *, path: str = "") -> Call:
-        """Return what `request` says of the call that it is about.
+    def call(self, headers: MultiMapping[str], *, remote: str | None, path: str = "") -> Call:
+        """Return what the headers of a request say of the call that it is about.
 
         Args:
+            remote: The address of whoever sent the request.
             path: Where the call is to if no header says it.
         """
-        if not self._trusted or not self._is_trusted(request.remote or ""):
-            return Call()
-        method = next((each for name in _METHODS if (each := request.headers.get(name))), "")
-        uri = next((each for name in _URIS if (each := request.headers.get(name))), path)
+        if not self._trusted or not self._is_trusted(remote or ""):
+            return _UNKNOWN
+        method = next((each for name in _METHODS if (each := headers.get(name))), "")
+        uri = next((each for name in _URIS if (each := headers.get(name))), path)
         return Call(
-            method=_plain(method), path=_plain(uri.partition("?")[0]), address=self._from(request)
+            method=_plain(method), path=_plain(uri.partition("?")[0]), address=self._from(headers)
         )
 
-    def _from(self, request: web.Request) -> str:
+    def _from(self, headers: MultiMapping[str]) -> str:
         """Return the last address that none of our gateways has; each adds whom it was asked by."""
-        said = ",".join(request.headers.getall("X-Forwarded-For", ())).split(",")
+        said = ",".join(headers.getall("X-Forwarded-For", ())).split(",")
         found = ""
         for each in reversed(said):
             address = read_address(each.strip())

@@ -11,29 +11,34 @@ from datetime import timedelta
 from typing import Any, Final, TypeAlias
 
 import structlog
-from aiohttp import hdrs, web
+from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.log import server_logger
-from aiohttp.typedefs import Handler, Middleware
 
 from bot.core.client import Resource
 from bot.core.enforcement import Homes
-from bot.http.answers import answer_to
+from bot.http.answers import Reply
+from bot.http.backchannel import Backchannel
 from bot.http.clients import Clients
-from bot.http.forms import read_body
+from bot.http.edge import Edge
+from bot.http.forms import form_in, read_body
 from bot.http.gateway import ForwardAuth
 from bot.http.health import Health, Report
+from bot.http.lane import Asked, LaneHandler, LaneServer
 from bot.http.metadata import Metadata
 from bot.http.oauth import OAuth
 from bot.http.peers import Peers
 from bot.http.resources import WELL_KNOWN, ProtectedResources
 from bot.http.revocations import RevocationFeed
 from bot.http.token import TokenEndpoint
+from bot.http.usage import Usage
 from bot.usecases.enforcement import Enforcement
+from bot.usecases.intake import Intake
 from bot.usecases.machines import Machines
-from bot.usecases.ports import Metrics
+from bot.usecases.ports import Clock, Metrics
 from bot.usecases.revocations import Revocations
 from bot.usecases.tokens import Tokens
+from bot.usecases.waiting import WaitingRoom
 
 log = structlog.get_logger()
 
@@ -51,16 +56,11 @@ SHUTDOWN_S: Final = 10.0
 # their own of what we answer before we know what is asked; so that is for the longest ones only.
 HEAD_AT_MOST: Final = 64 * 1024
 
-_SAFE: Final = {
-    hdrs.SERVER: "jit",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-}
-# Pragma is for caches older than HTTP 1.1.
-_SAFE_NOT_KEPT: Final = {**_SAFE, hdrs.CACHE_CONTROL: "no-store", hdrs.PRAGMA: "no-cache"}
-# Machines ask the first every few seconds, and a line for each would hide the others; of Slack's
-# payloads the listeners write the line.
-_TOLD_ELSEWHERE: Final = frozenset({"/healthz", "/readyz", "/metrics", "/slack/events"})
+# Gateways ask at the first, or put the path of the call after it.
+FORWARD_AUTH: Final = ("/forward-auth", "/forward-auth/{original:(?s:.*)}")
+
+# What goes the short way, by method and path; see `Lane`.
+_LANES: Final = web.AppKey("lanes", dict[tuple[str, str], LaneHandler])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +69,7 @@ class HttpParts:
 
     Attributes:
         machines: What OAuth clients can ask for.
+        room: Where their polls wait.
         revocations: Told to APIs that verify by themselves; followed while the server runs.
         clients: Finds out which OAuth client calls.
         jwks: Returns the public keys (RFC 7517, section 5).
@@ -81,10 +82,12 @@ class HttpParts:
         slack: Answers Slack's payloads; None when they come over Socket Mode only.
         ready: Returns what is wrong.
         render_metrics: Measures what must be measured first; returns page and content type.
+        intake: Takes down what enforcement points report.
     """
 
     tokens: Tokens
     machines: Machines
+    room: WaitingRoom
     revocations: Revocations
     clients: Clients
     jwks: Callable[[], Mapping[str, Any]]
@@ -99,16 +102,16 @@ class HttpParts:
     ready: Callable[[], Awaitable[Report]]
     render_metrics: Callable[[], Awaitable[tuple[bytes, str]]]
     metrics: Metrics
-
-
-# From here on a status is an error.
-_REFUSED: Final = 400
+    intake: Intake
+    clock: Clock
 
 
 def make_app(parts: HttpParts) -> web.Application:
     """Return the application."""
     oauth = OAuth(parts.tokens, clients=parts.clients, jwks=parts.jwks, metrics=parts.metrics)
-    token = TokenEndpoint(parts.machines, clients=parts.clients, metrics=parts.metrics)
+    usage = Usage(parts.intake, clients=parts.clients, clock=parts.clock)
+    token = TokenEndpoint(parts.machines, parts.room, clients=parts.clients)
+    backchannel = Backchannel(parts.machines, clients=parts.clients)
     metadata = Metadata(
         parts.issuer, resources=parts.resources, scopes=parts.scopes, grants=token.grant_types
     )
@@ -123,20 +126,23 @@ def make_app(parts: HttpParts) -> web.Application:
     )
     feed = RevocationFeed(parts.revocations, clients=parts.clients)
     health = Health(ready=parts.ready, render_metrics=parts.render_metrics)
-    app = web.Application(middlewares=[_edge(parts.metrics)], client_max_size=SLACK_BODY_AT_MOST)
+    edge = Edge(parts.metrics)
+    app = web.Application(middlewares=[edge.middleware()], client_max_size=SLACK_BODY_AT_MOST)
     app.add_routes(
         [
             *(web.get(path, metadata.answer) for path in metadata.paths),
             web.get("/.well-known/jwks.json", oauth.keys),
             web.post("/oauth/token", token.answer),
+            web.post("/oauth/backchannel", backchannel.answer),
             web.get(WELL_KNOWN, described.answer),
             web.get(WELL_KNOWN + "/{place:.*}", described.answer),
             *(
                 web.route("*", path, gateways.answer, expect_handler=_whatever_is_expected)
-                for path in ("/forward-auth", "/forward-auth/{original:(?s:.*)}")
+                for path in FORWARD_AUTH
             ),
             web.post("/oauth/introspect", oauth.introspect),
             web.post("/oauth/revoke", oauth.revoke),
+            web.post("/v1/usage", usage.report),
             web.get("/v1/revocations", feed.answer),
             web.post("/slack/events", _payloads_to(parts.slack)),
             web.get("/healthz", health.alive),
@@ -144,25 +150,47 @@ def make_app(parts: HttpParts) -> web.Application:
             web.get("/metrics", health.metrics),
         ]
     )
-    app.cleanup_ctx.append(_following(parts.revocations))
-    app.on_shutdown.append(_nobody_waits(parts.revocations))
+    app[_LANES] = _lanes(edge, oauth, gateways)
+    for followed in (parts.revocations, parts.room):
+        app.cleanup_ctx.append(_following(followed))
+        app.on_shutdown.append(_nobody_waits(followed))
     return app
 
 
-def _nobody_waits(revocations: Revocations) -> Callable[[web.Application], Awaitable[None]]:
+def _lanes(edge: Edge, oauth: OAuth, gateways: ForwardAuth) -> dict[tuple[str, str], LaneHandler]:
+    """Return what is asked for every call to an API."""
+
+    async def introspected(asked: Asked) -> Reply:
+        return await oauth.introspected(asked, form_in(asked))
+
+    async def decided(asked: Asked) -> Reply:
+        query = asked.target.partition("?")[2]
+        return await gateways.decide(query, asked.headers, remote=asked.remote)
+
+    return {
+        ("POST", "/oauth/introspect"): edge.lane("/oauth/introspect", introspected),
+        ("GET", "/forward-auth"): edge.lane("/forward-auth", decided),
+    }
+
+
+def _nobody_waits(
+    followed: Revocations | WaitingRoom,
+) -> Callable[[web.Application], Awaitable[None]]:
     """Return what ends the long polls, so that stopping need not wait for them."""
 
     async def stop(_: web.Application) -> None:
-        revocations.stop()
+        followed.stop()
 
     return stop
 
 
-def _following(revocations: Revocations) -> Callable[[web.Application], AsyncGenerator[None, None]]:
-    """Return what has `revocations` followed while the application runs."""
+def _following(
+    followed: Revocations | WaitingRoom,
+) -> Callable[[web.Application], AsyncGenerator[None, None]]:
+    """Return what follows the store while the application runs."""
 
     async def following(_: web.Application) -> AsyncGenerator[None, None]:
-        task = asyncio.create_task(revocations.run())
+        task = asyncio.create_task(followed.run())
         yield
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -172,7 +200,7 @@ def _following(revocations: Revocations) -> Callable[[web.Application], AsyncGen
 
 def make_runner(app: web.Application) -> web.AppRunner:
     """Return what runs `app`; its `cleanup` lets what was accepted end, for SHUTDOWN_S seconds."""
-    return web.AppRunner(
+    return _Runner(
         app,
         access_log=None,  # the middleware writes the one line of a request
         logger=_WithoutContent(server_logger),
@@ -181,6 +209,15 @@ def make_runner(app: web.Application) -> web.AppRunner:
         max_field_size=HEAD_AT_MOST,
         shutdown_timeout=SHUTDOWN_S,
     )
+
+
+class _Runner(web.AppRunner):
+    """Runs an application whose connections begin in a lane."""
+
+    async def _make_server(self) -> web.Server:
+        library = await super()._make_server()
+        routes = self.app.get(_LANES, {})
+        return LaneServer(library, routes, idle_s=KEEP_ALIVE_S)
 
 
 class _WithoutContent(logging.LoggerAdapter[logging.Logger]):
@@ -207,29 +244,3 @@ def _payloads_to(slack: SlackHandler | None) -> SlackHandler:
 
 async def _whatever_is_expected(_: web.Request) -> None:
     """Do nothing about the header Expect: it is about a body, which nobody reads here."""
-
-
-def _edge(metrics: Metrics) -> Middleware:
-    @web.middleware
-    async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
-        now_s = asyncio.get_running_loop().time
-        began_s = now_s()
-        try:
-            response = await handler(request)
-        except Exception as problem:  # noqa: BLE001  nothing but an answer leaves the server
-            response = answer_to(problem)
-        _make_safe(response)
-        resource = request.match_info.route.resource
-        route = resource.canonical if resource is not None else "none"
-        metrics.count("jit_http_requests_total", route=route, status=str(response.status))
-        if route not in _TOLD_ELSEWHERE or response.status >= _REFUSED:
-            took_ms = round((now_s() - began_s) * 1000, 1)
-            log.info("http.request", route=route, status=response.status, ms=took_ms)
-        return response
-
-    return edge
-
-
-def _make_safe(response: web.StreamResponse) -> None:
-    kept = hdrs.CACHE_CONTROL in response.headers
-    response.headers.update(_SAFE if kept else _SAFE_NOT_KEPT)

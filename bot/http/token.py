@@ -1,5 +1,7 @@
 """Where clients get tokens (RFC 6749, section 3.2)."""
 
+import asyncio
+import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -13,10 +15,25 @@ from bot.http.answers import InvalidRequest, OAuthError, answer
 from bot.http.clients import Clients
 from bot.http.forms import read_form
 from bot.http.machine_forms import DETAILS_TYPE, read_wanted
-from bot.usecases.machines import Handed, Machines
-from bot.usecases.ports import Metrics
+from bot.usecases.machines import Handed, Machines, Poll, request_of_handle
+from bot.usecases.pacing import Pacing, TooSoon
+from bot.usecases.waiting import Crowded, Seat, WaitingRoom
 
 CLIENT_CREDENTIALS: Final = "client_credentials"  # RFC 6749, section 4.4
+CIBA: Final = "urn:openid:params:grant-type:ciba"  # CIBA Core 1.0, section 10.1
+# Longer than any that we give.
+_HANDLE_AT_MOST: Final = 200
+# How long a poll is held; proxies cut longer ones off.
+HOLD_S: Final = 25.0
+# RFC 7240, section 4.3; a client whose own patience is shorter says so.
+_WAIT: Final = re.compile(r"(?:^|[,;\s])wait=(\d{1,4})(?:$|[,;\s])", re.ASCII)
+# CIBA Core 1.0, section 11.
+_NO_TOKEN: Final[Mapping[Poll, tuple[str, str]]] = {
+    Poll.WAITS: ("authorization_pending", "people have not decided yet; poll again"),
+    Poll.DENIED: ("access_denied", "it was denied, or ended before it was fetched"),
+    Poll.LATE: ("expired_token", "nobody decided in time, or it was not fetched in time"),
+    Poll.SPENT: ("invalid_grant", "the auth_req_id is not known, or the token was fetched before"),
+}
 
 # By the part that is wrong; any other makes the request invalid (RFC 6749, 5.2; 8707, section 2).
 _INVALID: Final[Mapping[str, str]] = {"scopes": "invalid_scope", "resource": "invalid_target"}
@@ -27,11 +44,15 @@ _Grant = Callable[[web.Request, Client, Mapping[str, str]], Awaitable[web.Respon
 class TokenEndpoint:
     """Answers with a token, or with why there is none."""
 
-    def __init__(self, machines: Machines, *, clients: Clients, metrics: Metrics) -> None:
+    def __init__(self, machines: Machines, room: WaitingRoom, *, clients: Clients) -> None:
         self._machines = machines
+        self._room = room
         self._clients = clients
-        self._metrics = metrics
-        self._grants: Mapping[str, _Grant] = {CLIENT_CREDENTIALS: self._at_once}
+        self._pacing = Pacing()
+        self._grants: Mapping[str, _Grant] = {
+            CLIENT_CREDENTIALS: self._at_once,
+            CIBA: self._when_decided,
+        }
 
     @property
     def grant_types(self) -> tuple[str, ...]:
@@ -59,6 +80,42 @@ class TokenEndpoint:
             )
         return self._handing(handed)
 
+    async def _when_decided(
+        self, request: web.Request, client: Client, form: Mapping[str, str]
+    ) -> web.Response:
+        handle = form.get("auth_req_id", "")
+        if not handle:
+            raise InvalidRequest("the parameter auth_req_id is missing")
+        id_ = request_of_handle(handle) if len(handle) <= _HANDLE_AT_MOST else None
+        if id_ is None:
+            raise OAuthError(*_NO_TOKEN[Poll.SPENT])
+        now_s = asyncio.get_running_loop().time
+        try:
+            self._pacing.step(f"{client.id} {id_}", now_s=now_s())
+            with self._room.seat(id_, client=client.id) as seat:
+                async with refusals(otherwise="access_denied"):
+                    found = await self._held(request, client, handle, seat)
+        except (TooSoon, Crowded) as problem:
+            raise OAuthError("slow_down", str(problem)) from problem
+        if isinstance(found, Handed):
+            return self._handing(found)
+        raise OAuthError(*_NO_TOKEN[found])
+
+    async def _held(
+        self, request: web.Request, client: Client, handle: str, seat: Seat
+    ) -> Handed | Poll:
+        """Return the token, or why there is none; a poll that would have to wait is held."""
+        now_s = asyncio.get_running_loop().time
+        until_s = now_s() + _patience_s(request)
+        while True:
+            if seat.superseded or _is_gone(request):
+                return Poll.WAITS
+            found = await self._machines.poll(client, handle)
+            left_s = until_s - now_s()
+            if found is not Poll.WAITS or left_s <= 0 or self._room.closed:
+                return found
+            await seat.change(at_most_s=left_s)
+
     def _handing(self, handed: Handed) -> web.Response:
         """Return the answer with the token; that it went out is recorded once it has."""
 
@@ -66,6 +123,16 @@ class TokenEndpoint:
             await self._machines.went_out(handed)
 
         return _Telling(token_answer(handed), went_out)
+
+
+def _patience_s(request: web.Request) -> float:
+    asked = _WAIT.search(request.headers.get("Prefer", ""))
+    return min(float(asked[1]), HOLD_S) if asked else HOLD_S
+
+
+def _is_gone(request: web.Request) -> bool:
+    """Return whether the client has hung up: what it would be handed would be lost."""
+    return request.transport is None or request.transport.is_closing()
 
 
 class _Telling(web.Response):

@@ -185,12 +185,14 @@ def _bundle(
 ) -> Bundle:
     model = entry.model
     resource = model.resource or default_resource
+    api = resources.get(resource)
     return Bundle(
         name=entry.name,
         title=model.title,
         description=model.description,
-        scopes=_scopes(model.scopes, resources.get(resource)),
+        scopes=_scopes(model.scopes, api),
         resource=resource,
+        token_max=api.token_max if api is not None else None,
         environment=model.environment,
         access=model.access,
         risk=model.risk,
@@ -211,6 +213,7 @@ def _bundle(
         prolonging=_prolonging(model.extend),
         delivery=model.delivery or _delivery(model.risk),
         glass=_glass(model.break_glass),
+        idle_end=model.idle_end,
         claim_within=_claim_within(model),
         start_within=model.start_within,
     )

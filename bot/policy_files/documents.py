@@ -166,7 +166,6 @@ class Bundle(Model):
         {
             "announce",
             "delegation",
-            "idle_end",
             "provider",
         }
     )
@@ -190,6 +189,7 @@ class Bundle(Model):
     limits: Limits = Limits()
     extend: Extend | None = None
     break_glass: BreakGlass | None = None
+    idle_end: Length | None = None
     delivery: DeliveryName | None = None
     starts: StartsName = Starts.APPROVAL
     claim_within: Length | None = None
@@ -224,6 +224,17 @@ class Bundle(Model):
         if value and "ticket" in info.data and (ticket is None or ticket.tracker is None):
             raise ValueError("no tracker is asked here; say which, in `ticket.tracker`")
         return value
+
+    @field_validator("idle_end")
+    @classmethod
+    def _ends_before(cls, idle: timedelta | None, info: ValidationInfo) -> timedelta | None:
+        most = info.data.get("max_duration")
+        if idle is not None and most is not None and idle >= most:
+            raise ValueError(
+                f"{spell(idle)} is not shorter than max_duration, {spell(most)}, so nothing would"
+                " ever end by it"
+            )
+        return idle
 
     @field_validator("default_duration")
     @classmethod

@@ -25,7 +25,7 @@ from pydantic_core.core_schema import (
 )
 
 from bot.core.conditions import compile_condition
-from bot.core.durations import read_duration
+from bot.core.durations import read_duration, spell
 from bot.core.policy import Verdict
 from bot.core.scopes import Delivery, Risk, Starts, Tracker, is_scope
 from bot.core.sources import Provider
@@ -39,6 +39,8 @@ MAX_SCOPES: Final = 100
 MAX_SCOPE: Final = 150
 MAX_TITLE: Final = 75
 MAX_WORDS: Final = 500
+# Nothing in a policy is meant to last longer; what says so is a slip.
+LONGEST: Final = timedelta(days=366)
 # In characters; what is longer is a program, not a condition.
 MAX_CONDITION: Final = 1000
 
@@ -116,6 +118,8 @@ def _length(value: object) -> timedelta:
     length = read_duration(value)
     if not length:
         raise ValueError("must be longer than nothing")
+    if length > LONGEST:
+        raise ValueError(f"{spell(length)} is longer than {spell(LONGEST)}, which is the most")
     return length
 
 

@@ -1,6 +1,6 @@
 """One request that is not known yet, about one bundle: what may be true of it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ from bot.core.policy import Group, Policy
 from bot.core.scopes import Bundle
 from bot.core.texts import LONGEST_REASON, LONGEST_TICKET
 from bot.core.windows import Window
+from bot.policy_lint.alike import Alike
 from bot.policy_lint.moments import Moments
 from bot.policy_lint.terms import Items, Term, Value, both, either, lifted, negation
 
@@ -37,10 +38,16 @@ class Asked:
 
     Args:
         moments: When it may be asked.
+        put_to: The policies that it is put to, each with its bundle.
     """
 
-    def __init__(self, moments: Moments) -> None:
+    def __init__(self, moments: Moments, *put_to: tuple[Policy, Bundle]) -> None:
         self._moments = moments
+        reads = [policy.facts_read_for(bundle.name) for policy, bundle in put_to]
+        groups = [each for policy, bundle in put_to for each in policy.groups_read_for(bundle.name)]
+        self._alike = Alike(groups)
+        # Where conditions read who asks, as a text; else as a number of people who are alike.
+        self._is_text = any("user.id" in each for each in reads)
         self._groups: dict[object, tuple[Group, Term]] = {}
         self._windows: dict[Window, Term] = {}
         self._read: set[str] = set()
@@ -48,7 +55,7 @@ class Asked:
         self._clients: dict[str, int] = {}
         self.client = z3.Int("client")
         self.duration = z3.Int("duration")
-        self.user = z3.String("user")
+        self.user = z3.String("user") if self._is_text else z3.Int("user")
         self.reason = z3.String("reason")
         self.ticket = z3.String("ticket")
         self.now = z3.Int("now")
@@ -75,14 +82,38 @@ class Asked:
         if group.manager is not None:
             return False
         if group.users and not group.any_of:
-            self.read("user.id")
-            return either(*(self.user == z3.StringVal(user) for user in sorted(group.users)))
+            if self._is_text:
+                return either(*map(self.is_user, sorted(group.users)))
+            return either(*(self.user == number for number in self._alike.numbers_in(group)))
         if group.any_of:
             return either(*map(self.is_in, group.any_of))
         source = group.source("")
         if source not in self._groups:
             self._groups[source] = (group, z3.Bool(f"in {group.name} {len(self._groups)}"))
         return self._groups[source][1]
+
+    def is_user(self, user: str) -> Term:
+        """Return whether who asks is `user`, or somebody who is alike."""
+        if self._is_text:
+            return self.user == z3.StringVal(user)
+        return self.user == self._alike.number_of(user)
+
+    def is_none_of(self, users: Iterable[str]) -> Term:
+        """Return whether who asks is none of `users`, among whom are all that groups list."""
+        if self._is_text:
+            return both(*(negation(self.is_user(each)) for each in sorted(users)))
+        return self.user == 0
+
+    def user_in(self, model: z3.ModelRef, *, otherwise: str) -> str:
+        """Return who asks in `model`.
+
+        Args:
+            otherwise: Who is meant where no group lists them, and nothing reads who they are.
+        """
+        found = model.eval(self.user, model_completion=True)
+        if self._is_text:
+            return str(found.as_string())
+        return self._alike.somebody(found.as_long()) or otherwise
 
     def is_open(self, window: Window) -> Term:
         """Return whether `window` is open when it is asked."""
@@ -127,6 +158,8 @@ class Asked:
         """Return what is true of every request, as far as anything read depends on it."""
         counts = (self.active_grants, self.requests_today, self.auto_today)
         bounds = [both(count >= 0, count <= COUNT_AT_MOST) for count in counts]
+        if not self._is_text:
+            bounds.append(both(self.user >= 0, self.user <= self._alike.most))
         # A client that nothing names has nothing but what is said of all of them.
         some_client = both(self.client >= 0, self.client <= len(self._clients))
         always = [self.duration >= 1, some_client, *bounds]
@@ -143,7 +176,7 @@ class Asked:
                 inner = z3.Star(z3.Range(" ", "~"))
                 tidy = z3.Union(z3.Re(""), shown, z3.Concat(shown, inner, shown))
                 yield both(z3.InRe(text, tidy), z3.Length(text) <= most)
-        if self.reads("user.id"):
+        if self._is_text:
             letters = z3.Union(z3.Range("A", "Z"), z3.Range("0", "9"))
             yield z3.InRe(self.user, z3.Concat(z3.Union(z3.Re("U"), z3.Re("W")), z3.Plus(letters)))
 

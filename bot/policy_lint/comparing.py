@@ -14,7 +14,7 @@ from bot.policy_lint.differing import differing
 from bot.policy_lint.findings import Change, Compared, Shown
 from bot.policy_lint.levels import Said
 from bot.policy_lint.moments import Moments
-from bot.policy_lint.solving import Solver, Undecided
+from bot.policy_lint.solving import EFFORT, Solver, Undecided
 from bot.policy_lint.terms import Term, both, either, negation
 from bot.policy_lint.trying import tried
 
@@ -22,15 +22,19 @@ _NO: Final = Verdict(rule="", denied="no")
 _DIRECTIONS: Final = (Shift.LOOSER, Shift.STRICTER)
 
 
-def compare(old: Policy, new: Policy, *, now: datetime) -> Compared:
-    """Return what differs for all requests from `now` on."""
+def compare(old: Policy, new: Policy, *, now: datetime, effort: int = EFFORT) -> Compared:
+    """Return what differs for all requests from `now` on.
+
+    Args:
+        effort: When the solver gives up, see `solving`.
+    """
     moments = Moments(now)
     kept = [name for name in new.bundles if name in old.bundles]
     changes: list[Change] = []
     same, undecided = [], []
     for name in kept:
         try:
-            found = list(_changes(old, new, name, moments))
+            found = list(_changes(old, new, name, moments, effort))
         except Undecided:
             undecided.append(name)
             continue
@@ -45,14 +49,17 @@ def compare(old: Policy, new: Policy, *, now: datetime) -> Compared:
     )
 
 
-def _changes(old: Policy, new: Policy, name: str, moments: Moments) -> Iterator[Change]:
+def _changes(
+    old: Policy, new: Policy, name: str, moments: Moments, effort: int
+) -> Iterator[Change]:
     before, after = old.bundles[name], new.bundles[name]
-    yield from _decided(_Pair(old, new, before, after, moments), "")
+    yield from _decided(_Pair((old, before), (new, after), moments, effort), "")
     for which, what in differing(before, after):
         yield Change(bundle=name, shift=which, what=what)
     if before.glass is not None and after.glass is not None:
         broken = (in_emergency(old, before), in_emergency(new, after))
-        pair = _Pair(*broken, broken[0].bundles[name], broken[1].bundles[name], moments)
+        puts = [(policy, policy.bundles[name]) for policy in broken]
+        pair = _Pair(puts[0], puts[1], moments, effort)
         yield from _decided(pair, "by break-glass: ")
 
 
@@ -60,12 +67,16 @@ class _Pair:
     """What two policies say to the same request."""
 
     def __init__(
-        self, old: Policy, new: Policy, before: Bundle, after: Bundle, moments: Moments
+        self,
+        old: tuple[Policy, Bundle],
+        new: tuple[Policy, Bundle],
+        moments: Moments,
+        effort: int,
     ) -> None:
-        asked = Asked(moments)
+        asked = Asked(moments, old, new)
         asked.read("request.reason")  # how long it must be may differ
-        self.old, self.new = Said(asked, old, before), Said(asked, new, after)
-        self.solver = Solver(asked)
+        self.old, self.new = Said(asked, *old), Said(asked, *new)
+        self.solver = Solver(asked, effort=effort)
 
 
 def _decided(pair: _Pair, prefix: str) -> Iterator[Change]:

@@ -15,6 +15,7 @@ _CAPS: Final[Mapping[str, Callable[[Bundle], Any]]] = {
     "limits.active_per_user": lambda bundle: bundle.limits.active_per_user,
     "extend.times": lambda bundle: bundle.prolonging.times,
     "extend.total": lambda bundle: bundle.prolonging.total,
+    "idle_end": lambda bundle: bundle.idle_end,
 }
 _CAPS_OF_GLASS: Final[Mapping[str, Callable[[Glass], Any]]] = {
     "break_glass.review_within": lambda glass: glass.review_within,

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
-from bot.core.policy import Policy
 from bot.policy_files import Folder, Places, load_folder
 from bot.policy_lint.breadth import overbroad, unused
 from bot.policy_lint.evidence import Snapshot, Usage
@@ -18,7 +18,7 @@ from bot.policy_lint.proofs import (
     needs_a_human,
 )
 from bot.policy_lint.rule_proofs import of_rules
-from bot.policy_lint.solving import Undecided
+from bot.policy_lint.solving import EFFORT, Undecided
 
 
 @dataclass(slots=True)
@@ -34,6 +34,7 @@ def lint(
     default_resource: str,
     snapshot: Snapshot,
     usage: Usage | None = None,
+    effort: int = EFFORT,
 ) -> Linted:
     """Return what is found in the policy files of `folder`.
 
@@ -42,6 +43,7 @@ def lint(
         default_resource: The audience of bundles that name no resource.
         snapshot: Who is in groups that the files do not list.
         usage: Which scopes were used; None where nobody says.
+        effort: When the solver gives up, see `solving`.
 
     Raises:
         WrongFiles, Misconfigured: As `load_policies`.
@@ -50,12 +52,17 @@ def lint(
     policy, places, moments = loaded.policy, Places(folder), Moments(now)
     tally = _Tally()
     proofs = [
-        BundleProofs(policy, bundle, places=places, moments=moments)
+        BundleProofs(policy, bundle, places=places, moments=moments, effort=effort)
         for bundle in policy.bundles.values()
     ]
     people = People(policy, snapshot)
     for each in proofs:
-        _of_bundle(each, policy, places, moments, tally)
+        _of_bundle(each, places, tally)
+        if each.bundle.glass is not None:
+            broken = emergency_proofs(
+                policy, each.bundle, places=places, moments=moments, effort=effort
+            )
+            _asked(partial(in_emergencies, broken, places=places), broken, places, tally)
     tally.findings += of_rules(policy, proofs, places)
     tally.findings += of_chains(proofs, people, places)
     tally.findings += of_members(policy, people, places)
@@ -69,26 +76,27 @@ def lint(
     )
 
 
-def _of_bundle(
-    proofs: BundleProofs, policy: Policy, places: Places, moments: Moments, tally: _Tally
-) -> None:
-    name = proofs.bundle.name
+def _of_bundle(proofs: BundleProofs, places: Places, tally: _Tally) -> None:
+    is_proved = _asked(proofs.automatic, proofs, places, tally)
+    tally.proved += is_proved and needs_a_human(proofs.bundle)
+    _asked(proofs.unobtainable, proofs, places, tally)
 
-    def asked(question: Callable[[], Iterator[Finding]]) -> bool:
-        """Add what is found; return whether nothing was."""
-        try:
-            found = list(question())
-        except Undecided:
-            place = places.of("bundles", name)
-            what = f"{name}: the solver gave up, so nothing is known"
-            found = [
-                Finding(level=Level.WARNING, check=Check.UNDECIDED, place=place, sentence=what)
-            ]
-        tally.findings += found
-        return not found
 
-    tally.proved += asked(proofs.automatic) and needs_a_human(proofs.bundle)
-    asked(proofs.unobtainable)
-    if proofs.bundle.glass is not None:
-        broken = emergency_proofs(policy, proofs.bundle, places=places, moments=moments)
-        asked(lambda: in_emergencies(broken, places=places))
+def _asked(
+    question: Callable[[], Iterator[Finding]], proofs: BundleProofs, places: Places, tally: _Tally
+) -> bool:
+    """Add what is found; return whether nothing was."""
+    try:
+        found = list(question())
+    except Undecided:
+        name = proofs.bundle.name
+        found = [
+            Finding(
+                level=Level.WARNING,
+                check=Check.UNDECIDED,
+                place=places.of("bundles", name),
+                sentence=f"{name}: the solver gave up, so nothing is known",
+            )
+        ]
+    tally.findings += found
+    return not found

@@ -19,6 +19,15 @@ from bot.policy_lint.terms import Term, lifted, negation
 ANYBODY_ELSE: Final = "anybody else"
 
 
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """For whom a chain cannot be completed: at all, or before its escalations apply."""
+
+    who: str
+    why: str
+    for_good: bool
+
+
 class People:
     """Who is in the groups of a policy: those that files list, and those of a snapshot."""
 
@@ -29,6 +38,7 @@ class People:
             for name, people in snapshot.items()
             if (source := policy.groups[name].source("")) is not None
         }
+        self._stuck: dict[tuple[int, ...], Sequence[Stuck]] = {}
 
     def of(self, group: Group, about: str) -> frozenset[str] | None:
         """Return who is in `group`; None where nobody here knows.
@@ -57,6 +67,24 @@ class People:
             for part in group.parts()
         )
 
+    def stuck(self, chain: Chain) -> Sequence[Stuck]:
+        """Return for whom `chain`, none of whose stages is optional, cannot be completed."""
+        key = tuple(map(id, chain.stages))  # many rules share a chain
+        if key not in self._stuck:
+            self._stuck[key] = list(self._found_stuck(chain))
+        return self._stuck[key]
+
+    def _found_stuck(self, chain: Chain) -> Iterator[Stuck]:
+        first = replace(chain, stages=tuple(replace(each, escalate=()) for each in chain.stages))
+        groups = groups_in(chain.stages)
+        for who in (*sorted(self.named(groups)), ANYBODY_ELSE):
+            members = {group.name: self.of(group, who) for group in groups}
+            for tried, for_good in ((chain, True), (first, False)):
+                why = why_incompletable(tried, members, frozenset({who}))
+                if why is not None:
+                    yield Stuck(who, why, for_good=for_good)
+                    break
+
     def named(self, groups: Sequence[Group]) -> frozenset[str]:
         """Return everybody who is known to be in one of `groups`, or to have a manager by it."""
         found: set[str] = set()
@@ -70,15 +98,6 @@ class People:
 
 def _is_listed(part: Group) -> bool:
     return part.manager is not None and not part.manager.profile_field
-
-
-@dataclass(frozen=True, slots=True)
-class _Stuck:
-    """For whom a chain cannot be completed: at all, or before its escalations apply."""
-
-    who: str
-    why: str
-    for_good: bool
 
 
 def of_chains(proofs: Sequence[BundleProofs], people: People, places: Places) -> Iterator[Finding]:
@@ -112,7 +131,7 @@ def _decided(
 def _of_rule(
     rule: Rule, chain: Chain, proofs: BundleProofs, people: People, places: Places
 ) -> Iterator[Finding]:
-    stuck = list(_stuck(chain, people))
+    stuck = people.stuck(chain)
     for for_good in (True, False):
         able = [
             (each, shown)
@@ -151,33 +170,13 @@ def _level(names: Sequence[str], *, for_good: bool) -> Level:
     return Level.ERROR if for_good and names != [ANYBODY_ELSE] else Level.WARNING
 
 
-def _possible(chain: Chain, people: People) -> Sequence[str]:
-    return [*sorted(people.named(groups_in(chain.stages))), ANYBODY_ELSE]
-
-
-def _stuck(chain: Chain, people: People) -> Iterator[_Stuck]:
-    first = replace(chain, stages=tuple(replace(each, escalate=()) for each in chain.stages))
-    for who in _possible(chain, people):
-        members = {group.name: people.of(group, who) for group in groups_in(chain.stages)}
-        out = frozenset({who})
-        why = why_incompletable(chain, members, out)
-        if why is not None:
-            yield _Stuck(who, why, for_good=True)
-            continue
-        why = why_incompletable(first, members, out)
-        if why is not None:
-            yield _Stuck(who, why, for_good=False)
-
-
 def _is(who: str, proofs: BundleProofs, people: People) -> Iterator[Term]:
     """Yield what is true of a request that `who` makes."""
     asked = proofs.said.asked
-    if asked.reads("user.id"):
-        if who != ANYBODY_ELSE:
-            yield asked.user == who
-        else:
-            known = people.named(list(proofs.policy.groups.values()))
-            yield from (asked.user != each for each in sorted(known))
+    if who != ANYBODY_ELSE:
+        yield asked.is_user(who)
+    else:
+        yield asked.is_none_of(people.named(list(proofs.policy.groups.values())))
     for group, term in asked.groups:
         members = people.of(group, who)
         if members is not None:

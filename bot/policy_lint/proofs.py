@@ -33,13 +33,15 @@ class BundleProofs:
         policy: Of which `bundle` is one; in an emergency, what counts then.
     """
 
-    def __init__(self, policy: Policy, bundle: Bundle, *, places: Places, moments: Moments) -> None:
+    def __init__(
+        self, policy: Policy, bundle: Bundle, *, places: Places, moments: Moments, effort: int
+    ) -> None:
         self.policy = policy
         self.bundle = bundle
         self._places = places
-        self.said = Said(Asked(moments), policy, bundle)
+        self.said = Said(Asked(moments, (policy, bundle)), policy, bundle)
         self.level = self.said.level
-        self.solver = Solver(self.said.asked, self.said.within)
+        self.solver = Solver(self.said.asked, self.said.within, effort=effort)
 
     def automatic(self) -> Iterator[Finding]:
         """Yield a finding where nobody else is needed, though somebody must be."""
@@ -127,8 +129,8 @@ def in_emergencies(proofs: BundleProofs, *, places: Places) -> Iterator[Finding]
 
 
 def emergency_proofs(
-    policy: Policy, bundle: Bundle, *, places: Places, moments: Moments
+    policy: Policy, bundle: Bundle, *, places: Places, moments: Moments, effort: int
 ) -> BundleProofs:
     """Return the questions about `bundle` when its glass is broken."""
-    counts = in_emergency(policy, bundle)
-    return BundleProofs(counts, counts.bundles[bundle.name], places=places, moments=moments)
+    counts, name = in_emergency(policy, bundle), bundle.name
+    return BundleProofs(counts, counts.bundles[name], places=places, moments=moments, effort=effort)

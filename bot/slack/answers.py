@@ -37,6 +37,7 @@ _HELP: Final = (
     ("/jit why BUNDLE [30m]", "what the policy would say, and why, before you ask"),
     ("/jit break-glass BUNDLE", "in an emergency: access at once, told loudly, reviewed after"),
     ("/jit bundles", "what you can ask for"),
+    ("/jit usage BUNDLE", "what its last grants were used for, scope by scope"),
     ("/jit list", "your requests and what you hold now"),
     ("/jit status ID", "how one request stands"),
     ("/jit cancel ID", "take a request back"),
@@ -49,7 +50,7 @@ def help_text() -> Rendered:
     """Return what can be typed."""
     lines = "\n".join(f"{code(typed)}  {does}" for typed, does in _HELP)
     return Rendered(
-        "Ask with /jit request; /jit why, bundles, list, status, cancel and revoke do the rest.",
+        "Ask with /jit request; /jit why, bundles, list, status, cancel, revoke, usage do more.",
         [
             section("*Access for a while, for a reason.* You ask, somebody agrees, a token comes."),
             section(lines),

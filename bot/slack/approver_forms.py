@@ -40,6 +40,7 @@ from bot.slack.mrkdwn import (
     section,
     weight,
 )
+from bot.slack.use import told_use
 from bot.usecases.background import Background
 
 _SHORTER: Final = tuple(
@@ -210,5 +211,6 @@ def _earlier(behind: Background) -> Iterator[str]:
         yield f"*Before*  {who} had nothing of {code(behind.request.asked.bundle)} lately"
         return
     yield f"*Before*  what {who} had of {code(behind.request.asked.bundle)} lately"
-    for each in behind.earlier:
-        yield f"• {moment(each.asked.at)}  {code(each.id)}  {words.state(each)}"
+    for each, usage in zip(behind.earlier, behind.used, strict=True):
+        state, used = words.state(each), told_use(usage)
+        yield f"• {moment(each.asked.at)}  {code(each.id)}  {state}  ·  {used}"

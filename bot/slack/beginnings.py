@@ -6,6 +6,7 @@ from bot.core import events as e
 from bot.core.durations import spell
 from bot.core.identity import BOT
 from bot.core.request import Request
+from bot.slack import words
 from bot.slack.buttons import Action, ask_again_button, button_value
 from bot.slack.mrkdwn import Block, button, confirm, mention, moment
 
@@ -33,7 +34,7 @@ def giving_up_button(action: Action, label: str, request: Request) -> Block:
 
 def beginning_line(event: OfBeginning, request: Request) -> tuple[str, str] | None:
     """Return the line of the thread; None for Granted where Started follows at once."""
-    owner = mention(request.requester)
+    owner = mention(request.asked.asker)
     match event:
         case e.Granted(claim_by=until) if until is not None:
             return f"⏳ {owner} can start it until {moment(until)}; its time runs from then", ""
@@ -41,10 +42,10 @@ def beginning_line(event: OfBeginning, request: Request) -> tuple[str, str] | No
             return f"🗓️ It starts {moment(start)}, {_IF_STILL}", ""
         case e.Granted():
             return None
-        case e.Started(token=token):
+        case e.Started():
             claimed = request.asked.claim_within is not None
             who = f"▶️ {owner} started it: the" if claimed else "🔑 The"
-            return f"{who} access works until {moment(token.expires_at)}", ""
+            return f"{who} access works until {moment(words.end_in(event))}", ""
         case e.Unclaimed():
             return f"⌛ {owner} did not start it in time; the approval has lapsed", ""
         case _:

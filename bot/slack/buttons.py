@@ -33,6 +33,7 @@ class Action(StrEnum):
     START = "start"
     REVEAL = "reveal"
     GOT_IT = "got_it"
+    RENEW = "renew"
     CHOOSE_BUNDLE = "choose_bundle"
     BREAK_GLASS = "break_glass"
     SIGN_OFF = "sign_off"

@@ -16,6 +16,7 @@ from bot.core.moves import (
     Narrow,
     Question,
     RaiseConcern,
+    Renew,
     Revoke,
     Scrub,
     SignOff,
@@ -101,6 +102,9 @@ class Clicks:
         if click.action == Action.GOT_IT:
             id_, jti = read_token_button(click.value)
             return await self._move(id_, Scrub(jti), click)
+        if click.action == Action.RENEW:
+            id_, jti = read_token_button(click.value)
+            return await self._move(id_, Renew(jti), click)
         if click.action == Action.EXTEND:
             return await self._extend(click)
         if click.action == Action.ANSWER:
@@ -235,6 +239,18 @@ class Clicks:
             await self._messenger.retire(request, channel=click.channel, ts=click.ts)
 
 
+_DONE: Final[Mapping[type[Move], str]] = {
+    Deny: "Denied; the requester is told why.",
+    Cancel: "Your request is taken back.",
+    SignOff: "Signed off; the requester is told.",
+    RaiseConcern: "Your concern is recorded; the review stays open until somebody signs it off.",
+    Disown: "Nobody has access in your name by this any more, and security is told.",
+    Renew: "A further token is on its way to you; the one before lives to its own end.",
+    Revoke: "Ended: its tokens no longer work.",
+    Scrub: "The token is taken out of the message.",
+}
+
+
 def done(move: Move, request: Request) -> str:
     """Return the sentence that tells a person that their move stands."""
     match move:
@@ -242,26 +258,12 @@ def done(move: Move, request: Request) -> str:
             if request.waits_for is None:
                 return "Your approval is recorded, and it was the last one needed."
             return "Your approval is recorded; others must approve too."
-        case Deny():
-            return "Denied; the requester is told why."
-        case Cancel():
-            return "Your request is taken back."
-        case SignOff():
-            return "Signed off; the requester is told."
-        case RaiseConcern():
-            return "Your concern is recorded; the review stays open until somebody signs it off."
-        case Disown():
-            return "Nobody has access in your name by this any more, and security is told."
         case Claim():
             return _started(request)
         case Revoke() if request.grant is not None and request.grant.never_started:
             return "Given up: it will not begin."
-        case Revoke():
-            return "Ended: its tokens no longer work."
-        case Scrub():
-            return "The token is taken out of the message."
         case _:
-            return "Done."
+            return _DONE.get(type(move), "Done.")
 
 
 def _started(request: Request) -> str:

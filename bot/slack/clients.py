@@ -65,12 +65,14 @@ def named_dm(event: e.Event, request: Request) -> Rendered | None:
         case e.Denied(by=by, reason=reason) if by != request.requester:
             how = "Policy denied" if by == BOT else f"{who} denied"
             return _told(f"❌ {how} {what}, which {client} asked for in your name.", said=reason)
-        case e.Started(token=token):
-            until = moment(token.expires_at)
+        case e.Started():
+            until = moment(words.end_in(event))
             return _told(f"🔑 {client} got {what} in your name, until {until}.")
         case e.Revoked(by=by, reason=reason) if by != request.requester:
             how = "The bot" if by == BOT else who
             return _told(f"🛑 {how} ended what {client} had in your name: {what}.", said=reason)
+        case e.Unclaimed():
+            return _told(f"⌛ {client} did not fetch {what} in time; nobody got anything.")
         case e.Ended():
             return _told(f"🏁 What {client} had in your name is over: {what}.")
         case _:
@@ -85,7 +87,8 @@ def _asks(request: Request, machine: Machine) -> Rendered:
         + f". {_owner(machine)} answers for it."
     )
     why = quotation(request.asked.reason)
-    lasts = request.state is RequestState.PENDING or request.working_grant is not None
+    grant = request.waiting_grant or request.working_grant
+    lasts = request.state is RequestState.PENDING or grant is not None
     not_me = button(
         Action.NOT_ME,
         "Not me",

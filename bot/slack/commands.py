@@ -4,6 +4,7 @@
     /jit request [BUNDLE [DURATION] [from WHEN] [--ticket T] reason…]
     /jit why BUNDLE [DURATION] [from WHEN] [--ticket T] [reason…]
     /jit break-glass BUNDLE [DURATION] [--ticket T] [reason…]
+    /jit usage BUNDLE
     /jit bundles | list | status [ID] | cancel ID | revoke ID [reason…]
 
 Phones turn -- into a dash and quotes into curly ones; both are understood.
@@ -87,6 +88,13 @@ class Why:
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """What were the last grants of this bundle used for?"""
+
+    bundle: str
+
+
+@dataclass(frozen=True, slots=True)
 class BreakGlass:
     """Take it at once; a form says what that means, and asks for the rest of the wish.
 
@@ -111,7 +119,7 @@ class Unknown:
 
 
 Command: TypeAlias = (
-    Help | Bundles | List | Status | Cancel | Revoke | Ask | Why | BreakGlass | Unknown
+    Help | Bundles | List | Status | Cancel | Revoke | Ask | Why | Usage | BreakGlass | Unknown
 )
 
 _VERBS: Final = (
@@ -119,6 +127,7 @@ _VERBS: Final = (
     "request",
     "why",
     "break-glass",
+    "usage",
     "bundles",
     "status",
     "list",
@@ -161,11 +170,8 @@ def read_command(text: str) -> Command:
             return Help()
         case "request":
             return Ask(*_wish(rest))
-        case "why" if rest:
-            return Why(*_wish(rest))
-        case "break-glass" if rest:
-            wish, start = _wish(rest)
-            return BreakGlass(wish, start)
+        case "why" | "break-glass" | "usage" if rest:
+            return _about_bundle(verb.lower(), rest)
         case "bundles":
             return Bundles()
         case "list":
@@ -179,11 +185,17 @@ def read_command(text: str) -> Command:
             return Revoke(read_id(_bare(id_)), tidy(_bare(reason), REASON_TEXT))
         case "cancel" | "revoke":
             return Unknown(tidy(typed, NAME_TEXT), f"{verb.lower()} ID")
-        case "why" | "break-glass":
+        case "why" | "break-glass" | "usage":
             return Unknown(tidy(typed, NAME_TEXT), f"{verb.lower()} BUNDLE")
         case _:
             near = get_close_matches(verb.lower(), _VERBS, n=1)
             return Unknown(tidy(typed, NAME_TEXT), near[0] if near else "")
+
+
+def _about_bundle(verb: str, rest: str) -> Why | BreakGlass | Usage:
+    if verb == "usage":
+        return Usage(tidy(_bare(rest), NAME_TEXT))
+    return Why(*_wish(rest)) if verb == "why" else BreakGlass(*_wish(rest))
 
 
 def is_complete(wish: Wish, policy: Policy) -> bool:

@@ -72,8 +72,8 @@ def outcome_dm(event: e.Event, request: Request) -> Rendered | None:
         case e.Lapsed():
             again = ask_again_button(request)
             return _told(f"⌛ Nobody decided on {what} in time. You can ask again.", again)
-        case e.Extended(token=token):
-            until = moment(token.expires_at)
+        case e.Extended():
+            until = moment(words.end_in(event))
             return _told(
                 f"🔁 *{words.title(request)}* goes on until {until} ({request.id}). "
                 "There is a new token; the old one works to its own end."
@@ -111,7 +111,9 @@ def token_dm(request: Request, number: int, token: str | None) -> Rendered:
     if number < len(grant.tokens):
         end = moment(grant.tokens[number - 1].expires_at)
         return _told(f"🔁 A newer token for *{name}* replaces this one, which dies {end}.")
-    until = f"🔑 Your token for *{name}* works until {moment(grant.ends_at)}"
+    until = f"🔑 Your token for *{name}* works until {moment(grant.token.expires_at)}"
+    if grant.needs_tokens:
+        until += f", your access until {moment(grant.ends_at)}"
     if token is not None and request.token_is_readable and len(token) <= TOKEN_TEXT:
         return _with_token(request, number, token, until)
     if request.asked.delivery is Delivery.REVEAL or token is not None:
@@ -236,9 +238,25 @@ def _with_token(request: Request, number: int, token: str, until: str) -> Render
                 "Whoever has this token can do all that. Copy it, then press _Got it_ to take it "
                 f"out of here; it goes by itself after {spell(SCRUB_AFTER)}."
             ),
-            *actions(got_it, ending_button(Action.END_NOW, "End now", request)),
+            *actions(
+                got_it, *_renewing(request), ending_button(Action.END_NOW, "End now", request)
+            ),
         ],
     )
+
+
+def _renewing(request: Request) -> list[Block]:
+    """Return the button for a further token, where tokens die before the access ends."""
+    grant = request.working_grant
+    if grant is None or not grant.needs_tokens:
+        return []
+    further = button(
+        Action.RENEW,
+        "New token",
+        value=token_button_value(request, len(grant.tokens)),
+        describes=f"Get a further token of {request.id}: {request.asked.title}",
+    )
+    return [further]
 
 
 def _with_reveal(request: Request, text: str, label: str) -> Rendered:
@@ -250,7 +268,10 @@ def _with_reveal(request: Request, text: str, label: str) -> Rendered:
         describes=f"{label} of {request.id}: {request.asked.title}",
     )
     ending = ending_button(Action.END_NOW, "End now", request)
-    return Rendered(words.bare(text), [section(text), *_uses(request), *actions(reveal, ending)])
+    return Rendered(
+        words.bare(text),
+        [section(text), *_uses(request), *actions(reveal, *_renewing(request), ending)],
+    )
 
 
 def _uses(request: Request) -> list[Block]:
@@ -260,4 +281,6 @@ def _uses(request: Request) -> list[Block]:
     found, hidden = packed(["*Allows*", *lines], room=_SCOPES_WEIGHT, blocks=3)
     more = [f"and {hidden} more, see the card"] if hidden else []
     curl = code(f'curl -H "Authorization: Bearer $TOKEN" {asked.resource}', limit=400)
-    return [*found, section("\n".join([*more, f"*Use*  {curl}"]))]
+    idle = asked.idle_end
+    early = [f"*Ends sooner*  when it is not used for {spell(idle)}"] if idle is not None else []
+    return [*found, section("\n".join([*more, f"*Use*  {curl}", *early]))]

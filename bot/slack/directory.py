@@ -8,7 +8,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bot.core.errors import Unavailable
-from bot.core.identity import Actor, Kind
+from bot.core.identity import Actor, Kind, person
 from bot.core.policy import Group
 from bot.core.sources import Source
 from bot.slack.api import SlackApi, SlackError
@@ -105,6 +105,20 @@ class SlackDirectory:
         if who.kind is not Kind.PERSON or who.home != self._home.id:
             return ""
         return (await self._people.get(who.id)).email
+
+    async def person(self, email: str) -> Actor | None:
+        """See `AddressBook.person`.
+
+        Source: https://docs.slack.dev/reference/methods/users.lookupByEmail
+        """
+        try:
+            answer = await self._api.read("users.lookupByEmail", email=email)
+        except SlackError as problem:
+            if problem.name in ("users_not_found", "invalid_arguments"):
+                return None
+            raise
+        found = person(str(answer["user"]["id"]), home=self._home.id)
+        return found if await self.standing(found, fresh=True) is Standing.MEMBER else None
 
     async def zone(self, who: Actor) -> tzinfo:
         """See `Zones.zone`.

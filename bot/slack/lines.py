@@ -10,7 +10,7 @@ from bot.core.policy import Escalation
 from bot.core.request import Request
 from bot.core.scopes import Delivery
 from bot.core.states import SCRUB_AFTER
-from bot.slack import beginnings, glass, ways, words
+from bot.slack import beginnings, glass, use, ways, words
 from bot.slack.mrkdwn import (
     Rendered,
     code,
@@ -51,7 +51,9 @@ _TRIED: Final[Mapping[str, str]] = {
 def thread_line(
     event: e.Event, request: Request, found: Found = NOTHING_FOUND, *, calls: bool = True
 ) -> Rendered | None:
-    """Return the line that tells `event`; None for Granted where Started follows at once.
+    """Return the line that tells `event`; None where it has none.
+
+    Started may follow Granted at once, and misuse has a message that is kept up to date.
 
     Args:
         request: As it stands now, which may be later than the event; see `ways.views`.
@@ -65,7 +67,8 @@ def thread_line(
     inline = quoted(said, limit=_SAID_INLINE)
     sentence = words.bare(text) + (f": {inline}" if inline else "")
     called = _called(event, request, found) if calls else ""
-    besides = glass.besides(event, request) + _optional(event) + _approved(event)
+    details = use.sum_details(event) if isinstance(event, e.UsageSummed) else ""
+    besides = details + glass.besides(event, request) + _optional(event) + _approved(event)
     below = besides + ways.besides(event) + (f"\n👉 {called}" if called else "")
     whole = text + quotation(said, limit=_SAID) + below
     return Rendered(sentence, [section(whole)])
@@ -136,6 +139,10 @@ def _told(event: e.Event, request: Request) -> tuple[str, str] | None:
         return _of_talks(event, request)
     if isinstance(event, _OfRequest):
         return _of_request(event, request)
+    if isinstance(event, e.UsageSummed):
+        return use.sum_line(event), ""
+    if isinstance(event, e.Misused):
+        return None
     if isinstance(event, glass.OfReview):
         return glass.review_line(event)
     if isinstance(event, ways.OfWays):
@@ -212,10 +219,12 @@ def _of_request(event: _OfRequest, request: Request) -> tuple[str, str]:
             assert_never(event)
 
 
-def _of_grant(
-    event: e.Delivered | e.Scrubbed | e.Warned | e.Extended | e.Ended | e.Revoked | e.Revealed,
-    request: Request,
-) -> tuple[str, str]:
+_OfGrant: TypeAlias = (
+    e.Delivered | e.Scrubbed | e.Warned | e.Extended | e.Renewed | e.Ended | e.Revoked | e.Revealed
+)
+
+
+def _of_grant(event: _OfGrant, request: Request) -> tuple[str, str]:
     who, owner = mention(event.by), mention(request.requester)
     match event:
         case e.Delivered():
@@ -227,12 +236,15 @@ def _of_grant(
         case e.Scrubbed(by=by):
             hand = f"after {spell(SCRUB_AFTER)}" if by == BOT else f"by {who}"
             return f"🧽 The token was taken out of the direct message {hand}", ""
-        case e.Warned(at=at):
-            end = words.token_at(request.grant, at).expires_at if request.grant else at
+        case e.Warned(at=at, ends_at=end):
+            if end is None:
+                end = words.token_at(request.grant, at).expires_at if request.grant else at
             return f"⏰ {owner} was reminded that the access ends {moment(end)}", ""
-        case e.Extended(token=token, extension=extension):
-            until = moment(token.expires_at)
+        case e.Extended(extension=extension):
+            until = moment(words.end_in(event))
             return f"🔁 *Extended* until {until}, with a new token (see {code(extension)})", ""
+        case e.Renewed(token=token):
+            return f"🔑 {owner} has a further token, until {moment(token.expires_at)}", ""
         case e.Ended():
             return "🏁 *The access has ended* at its time", ""
         case e.Revoked():

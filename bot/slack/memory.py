@@ -14,7 +14,7 @@ from datetime import UTC, tzinfo
 
 from bot.core import events as e
 from bot.core.errors import Unavailable
-from bot.core.identity import Actor, Kind, fingerprint
+from bot.core.identity import Actor, Kind, fingerprint, person
 from bot.core.policy import Group
 from bot.core.sources import Member, ProfileField, Rota, Source, Usergroup
 from bot.usecases.ports import Receipt, Standing, Story
@@ -108,6 +108,13 @@ class MemoryDirectory:
         self._must_answer()
         return self.emails.get(who.id, "")
 
+    async def person(self, email: str) -> Actor | None:
+        """See `AddressBook.person`."""
+        self._must_answer()
+        found = next((user for user, known in self.emails.items() if known == email), "")
+        member = self.people.get(found) is Standing.MEMBER
+        return person(found, home=self.home) if member else None
+
     async def zone(self, who: Actor) -> tzinfo:
         """See `Zones.zone`."""
         if who.kind is not Kind.PERSON or who.home != self.home:
@@ -160,6 +167,8 @@ async def _nothing() -> None:
 
 class MemoryMessenger:
     """Messenger in memory: the card, a line for each fact, a message for each token.
+
+    Of misuse there is one message for each kind, brought up to date.
 
     Attributes:
         posted: All messages by ts, in the order in which they were posted.
@@ -220,10 +229,16 @@ def _wanted(story: Story) -> Iterator[_Wanted]:
     tokens = 0
     for number, fact in enumerate(story.history, start=1):
         text = f"{number} {e.WIRE[type(fact)]} by {fact.by}"
+        if isinstance(fact, e.Misused):
+            continue
         yield _Wanted(name=f"line:{number}", channel=channel, text=text, in_thread=True)
-        if isinstance(fact, e.Started | e.Extended) and request.asked.machine is None:
+        if isinstance(fact, e.Tokened) and request.asked.machine is None:
             tokens += 1
             yield _token(story, tokens, home)
+    misused = {fact.what.kind: fact for fact in story.history if isinstance(fact, e.Misused)}
+    for kind, told in misused.items():
+        text = f"misuse {kind}: {told.what.count}"
+        yield _Wanted(name=f"misuse:{kind}", channel=channel, text=text, in_thread=True)
 
 
 def _token(story: Story, number: int, channel: str) -> _Wanted:

@@ -21,6 +21,7 @@ from bot.slack.glass_notices import glass_notices, untold_line
 from bot.slack.lines import thread_line
 from bot.slack.mrkdwn import Rendered
 from bot.slack.notices import Notice, notices
+from bot.slack.use import alarm, alarm_of
 from bot.slack.ways import views
 from bot.usecases.ports import Receipt, Story
 from bot.usecases.shows import token_message
@@ -47,11 +48,13 @@ class _Message:
 
     Attributes:
         blank: What is posted at first, where `shown` holds a secret.
+        thread_ts: The message that it replies to, "" for none.
     """
 
     name: str
     shown: Rendered
     blank: Rendered | None = None
+    thread_ts: str = ""
 
 
 class SlackMessenger:
@@ -71,7 +74,7 @@ class SlackMessenger:
         """
         known = dict(receipts)
         wrong: Unavailable | None = None
-        for part in (self._card, self._notes, self._lines, self._notices):
+        for part in (self._card, self._notes, self._lines, self._alarms, self._notices):
             try:
                 async for receipt in part(story, known):
                     known[receipt.name] = receipt
@@ -141,6 +144,22 @@ class SlackMessenger:
                 ts = await self._post(card.channel, lines, thread_ts=card.ts)
             yield Receipt(LINES, card.channel, ts, str(done))
 
+    async def _alarms(
+        self, story: Story, known: Mapping[str, Receipt]
+    ) -> AsyncGenerator[Receipt, None]:
+        """Tell of misuse in the thread, a message for each kind."""
+        card = known.get(CARD)
+        if card is None:
+            return
+        newest = {event.what.kind: event for event in story.history if isinstance(event, e.Misused)}
+        for kind, event in newest.items():
+            message = _Message(
+                name=alarm_of(kind), shown=alarm(event, story.request), thread_ts=card.ts
+            )
+            stands = known.get(message.name)
+            async for receipt in self._stands(message, card.channel, stands):
+                yield receipt
+
     async def _notices(
         self, story: Story, known: Mapping[str, Receipt]
     ) -> AsyncGenerator[Receipt, None]:
@@ -200,7 +219,7 @@ class SlackMessenger:
             return
         if stands is None or not await self._update(stands, message.shown):
             first, digest = message.blank or message.shown, digest_of(message.shown)
-            ts = await self._post(where, first)
+            ts = await self._post(where, first, thread_ts=message.thread_ts)
             stands = Receipt(message.name, where, ts, "" if message.blank else digest)
             yield stands
             if message.blank is None:
@@ -285,7 +304,7 @@ def _notes_of(story: Story, known: Mapping[str, Receipt]) -> Iterator[_Message]:
             yield _Message(name=f"dm:{number}", shown=outcome)
         if isinstance(fact, e.Warned):
             yield _Message(name=f"warn:{number}", shown=warning_dm(request))
-        if isinstance(fact, e.Started | e.Extended):
+        if isinstance(fact, e.Tokened):
             tokens += 1
             name = token_message(tokens)
             if request.working_grant is not None or name in known:

@@ -4,12 +4,17 @@ from collections.abc import Sequence
 from typing import Final
 
 from bot.core.differences import Differences
+from bot.core.known import Failure
 from bot.slack.mrkdwn import Rendered, code, counted, quoted, section
 
 # So many problems are told, and so many names; `jit policy check` tells the rest.
 PROBLEMS_TOLD: Final = 5
 NAMES_TOLD: Final = 5
 _PROBLEM_TEXT: Final = 400
+_STRICTER: Final = (
+    "The stricter answer counted: a rule denies, a guardrail holds, a stage is asked. This is told"
+    " once an hour; the log has every time."
+)
 
 
 def short(digest: str) -> str:
@@ -54,6 +59,20 @@ def changed_note(found: Differences, *, old: str, new: str) -> Rendered:
     differs = f"Changed: {', '.join(parts)}" if parts else "Only its order or its limits changed"
     text = f"🔁 *A new policy is in force*: {code(short(old))} → {code(short(new))}. {differs}."
     return Rendered("🔁 A new policy is in force", [section(text)])
+
+
+def failed_note(failure: Failure) -> Rendered:
+    """Return that a condition could not be evaluated when somebody asked."""
+    where = f" ({code(failure.where)})" if failure.where else ""
+    lines = [
+        f"⚠️ *A condition cannot be evaluated*: that of {code(failure.one)}{where}.",
+        f"• {code(failure.why, limit=_PROBLEM_TEXT)}",
+        _STRICTER,
+    ]
+    return Rendered(
+        f"⚠️ A condition cannot be evaluated: {quoted(failure.one)}",
+        [section("\n".join(lines))],
+    )
 
 
 def _now(digest: str) -> str:

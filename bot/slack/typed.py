@@ -24,8 +24,10 @@ from bot.slack.moments import read_moment
 from bot.slack.mrkdwn import Rendered
 from bot.slack.payloads import Typed
 from bot.slack.problems import answer_to
+from bot.slack.use import report_text
 from bot.usecases.emergencies import Emergencies, not_for_later
 from bot.usecases.ports import Clock, Zones
+from bot.usecases.reports import Reports
 from bot.usecases.requests import Requests
 from bot.usecases.wishes import Wish
 
@@ -37,12 +39,14 @@ class Commands:
         self,
         requests: Requests,
         emergencies: Emergencies,
+        reports: Reports,
         *,
         api: SlackApi,
         zones: Zones,
         clock: Clock,
     ) -> None:
         self._requests = requests
+        self._reports = reports
         self._zones = zones
         self._clock = clock
         self._emergencies = emergencies
@@ -78,6 +82,8 @@ class Commands:
                 prospect = await self._emergencies.prospect(wish.bundle, by=typed.by)
                 await self._api.open_view(typed.trigger, glass_form(prospect, wish))
                 return None
+            case c.Usage(bundle=bundle):
+                return report_text(await self._reports.of(bundle))
             case c.Ask(wish=wish, start=start):
                 return await self._ask(await self._from(start, wish, typed), typed)
             case _:

@@ -297,6 +297,11 @@ def grant_state(grant: Grant) -> str:
             assert_never(grant.state)
 
 
+def end_in(event: e.Started | e.Extended) -> datetime:
+    """Return until when the access works by `event`."""
+    return event.ends_at or event.token.expires_at
+
+
 def token_at(grant: Grant, at: datetime) -> e.TokenSpec:
     """Return the token that was the newest one at that time."""
     # Issue times are cut to the second: what happened in that second happened before the issue.

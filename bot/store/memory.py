@@ -16,6 +16,7 @@ from bot.core.events import Event
 from bot.core.identity import Actor, RequestId
 from bot.core.request import Request
 from bot.core.states import RequestState
+from bot.core.usage import Life, Seen, Tally
 from bot.usecases.ports import (
     BEGINNING,
     QUEUE_OF,
@@ -78,9 +79,13 @@ class MemoryStore:
         self.fence = NOBODY
         self.receipts: defaultdict[RequestId, dict[str, Receipt]] = defaultdict(dict)
         self.seen: dict[str, datetime] = {}
+        self.batches: dict[str, datetime] = {}
+        self.tallies: defaultdict[RequestId, dict[tuple[Seen, str], Tally]] = defaultdict(dict)
+        self.lives: defaultdict[str, dict[tuple[str, datetime], Life]] = defaultdict(dict)
         self.ended: list[tuple[Place, EndedToken]] = []
         self.last_place: Place = BEGINNING
         self.more_ended = asyncio.Event()
+        self.more_log = asyncio.Event()
 
     def requests(self) -> list[Request]:
         """Return the latest snapshots."""
@@ -153,6 +158,8 @@ class MemoryLedger:
         store.commits.add((change.subject, change.id))
         store.records |= {write.record.id: write.record for write in change.writes}
         store.log += change.events
+        store.more_log.set()
+        store.more_log = asyncio.Event()
         for job, due in change.timers.items():
             if due is None:
                 store.jobs.pop(job, None)
@@ -184,6 +191,24 @@ def _set_or_end(stored: dict[_K, _V], changes: Mapping[_K, _V | None]) -> None:
             stored[key] = value
 
 
+class MemoryChanges:
+    """Changes in memory; a cursor is a number of facts."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+
+    async def after(self, cursor: str, *, wait: timedelta) -> tuple[str, frozenset[RequestId]]:
+        """See `Changes.after`; it waits by the wall's clock, not by the store's."""
+        log = self._store.log
+        if cursor and len(log) <= int(cursor) and wait:
+            try:
+                await asyncio.wait_for(self._store.more_log.wait(), wait.total_seconds())
+            except TimeoutError:
+                return cursor, frozenset()
+        first = int(cursor) if cursor else len(log)
+        return str(len(log)), frozenset(event.request for event in log[first:])
+
+
 class MemoryListings:
     """Listings in memory."""
 
@@ -193,8 +218,12 @@ class MemoryListings:
     async def of_person(self, who: Actor, *, limit: int = 20) -> Sequence[Request]:
         """See `Listings.of_person`."""
         mine = [request for request in self._store.requests() if request.requester == who]
-        mine.sort(key=lambda request: (request.asked.at, request.id), reverse=True)
-        return mine[:limit]
+        return _newest(mine, limit)
+
+    async def of_bundle(self, bundle: str, *, limit: int = 20) -> Sequence[Request]:
+        """See `Listings.of_bundle`."""
+        found = [request for request in self._store.requests() if request.asked.bundle == bundle]
+        return _newest(found, limit)
 
     async def live(self) -> Sequence[Request]:
         """See `Listings.live`."""
@@ -212,6 +241,11 @@ class MemoryListings:
     async def count_pending(self) -> int:
         """See `Listings.count_pending`."""
         return sum(request.state is RequestState.PENDING for request in self._store.requests())
+
+
+def _newest(requests: list[Request], limit: int) -> Sequence[Request]:
+    requests.sort(key=lambda request: (request.asked.at, request.id), reverse=True)
+    return requests[:limit]
 
 
 class MemoryJobs:
@@ -245,6 +279,14 @@ class MemoryJobs:
             now=now,
             due=owed.due,
         )
+
+    async def owe(self, id_: JobId, *, payload: str) -> None:
+        """See `Jobs.owe`."""
+        owed = self._store.jobs.get(id_)
+        if owed is None:
+            self._store.owe(id_, self._store.now(), payload)
+        else:
+            self._store.jobs[id_] = replace(owed, payload=payload)
 
     async def next_due(self, queue: Queue) -> datetime | None:
         """See `Jobs.next_due`."""

@@ -1,12 +1,12 @@
 """UseBook in memory: what the port promises, in its shortest form."""
 
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from bot.core.identity import RequestId
 from bot.core.usage import Life, Seen, Tally
+from bot.store.memory import MemoryStore
 from bot.usecases.use import (
     BATCH_KEPT,
     LIVES_AT_MOST,
@@ -20,17 +20,11 @@ from bot.usecases.use import (
 
 
 class MemoryUseBook:
-    """UseBook in memory; see the port.
+    """UseBook in memory."""
 
-    Args:
-        now: The store's own clock.
-    """
-
-    def __init__(self, now: Callable[[], datetime]) -> None:
-        self._now = now
-        self._marks: dict[str, datetime] = {}
-        self._tallies: defaultdict[RequestId, dict[tuple[Seen, str], Tally]] = defaultdict(dict)
-        self._lives: defaultdict[str, dict[tuple[str, datetime], Life]] = defaultdict(dict)
+    def __init__(self, store: MemoryStore) -> None:
+        self._now = store.now
+        self._marks, self._tallies, self._lives = store.batches, store.tallies, store.lives
 
     async def add(self, batch: Batch) -> None:
         """See `UseBook.add`."""

@@ -117,6 +117,7 @@ class Listing:
 
     request: RequestId
     by: str
+    bundle: str
     asked_at: datetime
     decide_by: datetime | None
     ends_at: datetime | None
@@ -128,6 +129,7 @@ def listing_of(request: Request) -> Listing:
     return Listing(
         request=request.id,
         by=str(request.requester),
+        bundle=request.asked.bundle,
         asked_at=request.asked.at,
         decide_by=request.asked.deadline if request.state is RequestState.PENDING else None,
         ends_at=grant.ends_at if grant is not None else None,

@@ -9,7 +9,7 @@ from typing import Any, Final
 from redis.asyncio import Redis
 
 from bot.store.redis_jobs import RedisJobs, RedisReceipts
-from bot.store.redis_ledger import RedisLedger, RedisListings
+from bot.store.redis_ledger import RedisChanges, RedisLedger, RedisListings
 from bot.store.redis_policies import RedisPolicies
 from bot.store.redis_server import PREFIX, Server, connect, ignore_time
 from bot.store.redis_tokens import RedisEndedTokens, RedisOnce, RedisTokenIndex
@@ -26,6 +26,7 @@ class RedisStore:
     """All ports of the store on one Redis."""
 
     ledger: RedisLedger
+    changes: RedisChanges
     listings: RedisListings
     jobs: RedisJobs
     receipts: RedisReceipts
@@ -47,6 +48,7 @@ class RedisStore:
         server = Server(redis, prefix=prefix, on_time=on_time)
         return cls(
             ledger=RedisLedger(server),
+            changes=RedisChanges(server),
             listings=RedisListings(server),
             jobs=RedisJobs(server),
             receipts=RedisReceipts(server),

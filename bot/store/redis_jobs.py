@@ -55,6 +55,12 @@ class RedisJobs:
             )
         return jobs
 
+    async def owe(self, id_: JobId, *, payload: str) -> None:
+        """See `Jobs.owe`."""
+        key = self._server.key
+        keys = [key("due", QUEUE_OF[id_.kind]), key("job")]
+        await self._server.run("owe", keys=keys, args=[str(id_), payload])
+
     async def next_due(self, queue: Queue) -> datetime | None:
         """See `Jobs.next_due`."""
         key = self._server.key("due", queue)

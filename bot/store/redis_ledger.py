@@ -9,11 +9,12 @@ Keys, each behind the prefix (`Server.key`):
 * tok:<sha256>                  token record, exists while the token may be used (PXAT)
 * ended                         stream of tokens that ended before their time, in the field e
 * ix:by:<actor>                 zset of requests by the time they were asked
+* ix:of:<bundle>                the same
 * ix:pending, ix:live           zsets of requests by their deadline or end
 
 What is over is kept for a while and then dies by itself: snapshot, history and receipts of a
-request KEEP after its end, a person's list beyond NEWEST. The log is never shortened here: it is
-the record of what happened, and whoever exports it decides about its end.
+request KEEP after its end, a person's or a bundle's list beyond NEWEST. The log is never shortened
+here: it is the record of what happened, and whoever exports it decides about its end.
 """
 
 from collections.abc import Sequence
@@ -25,7 +26,15 @@ from bot.core.errors import Conflict, TooLate
 from bot.core.events import Event
 from bot.core.identity import Actor, RequestId
 from bot.core.request import Request
-from bot.store.records import listing_of, read_event, read_record, write_event, write_record
+from bot.core.states import Timer
+from bot.store.records import (
+    Listing,
+    listing_of,
+    read_event,
+    read_record,
+    write_event,
+    write_record,
+)
 from bot.store.redis_server import Server, Word, due_ms, milliseconds, server_time, stamp_ms
 from bot.usecases.ports import QUEUE_OF, SHOW, Commit, Committed, JobId, Write
 
@@ -35,11 +44,14 @@ Row: TypeAlias = tuple[str, *tuple[Word, ...]]
 # How long a request is kept that is over.
 KEEP: Final = timedelta(days=30)
 
-# How many requests of one person are listed.
+# How many requests of one person, or for one bundle, are listed.
 NEWEST: Final = 1000
 
 # Snapshots that are read in one go.
 AT_ONCE: Final = 500
+
+# Before every entry of a stream.
+_BEGINNING: Final = "0-0"
 
 # What commit.lua takes for "due now", by the server's clock.
 NOW: Final = ""
@@ -117,7 +129,9 @@ def only_ends(change: Commit) -> bool:
 
     Such a commit is stored even when memory is full, so that nothing lives longer because of it.
     """
-    ends: list[object] = [*change.timers.values(), *change.opens.values(), *change.tokens.values()]
+    # What a grant was used for is summed up after its end: that begins nothing.
+    timers = [due for job, due in change.timers.items() if job.kind != Timer.SUM]
+    ends: list[object] = [*timers, *change.opens.values(), *change.tokens.values()]
     new = any(write.expected == 0 for write in change.writes)
     return bool(ends) and not any(ends) and not new
 
@@ -163,9 +177,10 @@ class _Rows:
             ],
             listed,
             [
-                (self._key("ix", "by", str(request.requester)), NEWEST)
+                (index, NEWEST)
                 for request, is_new in self._requests
                 if is_new
+                for index in self._lists(listing_of(request))
             ],
             [
                 (self._key(kind, request.id), milliseconds(KEEP))
@@ -190,14 +205,17 @@ class _Rows:
         jobs: list[tuple[JobId, Word]] = [*timers.items(), *((job, NOW) for job in shows)]
         return [(self._queue(job), str(job), due, change.id) for job, due in jobs]
 
+    def _lists(self, listing: Listing) -> tuple[str, str]:
+        return self._key("ix", "by", listing.by), self._key("ix", "of", listing.bundle)
+
     def _index(self) -> tuple[list[Row], list[Row]]:
         """Return the index entries to write and those to remove."""
         listed: list[Row] = []
         unlisted: list[Row] = []
         for request, is_new in self._requests:
             listing = listing_of(request)
-            by = self._key("ix", "by", listing.by)
-            listed.append((by, stamp_ms(listing.asked_at), listing.request))
+            asked_ms = stamp_ms(listing.asked_at)
+            listed += ((index, asked_ms, listing.request) for index in self._lists(listing))
             for name, until in (("pending", listing.decide_by), ("live", listing.ends_at)):
                 index = self._key("ix", name)
                 if until is not None:
@@ -207,6 +225,29 @@ class _Rows:
         return listed, unlisted
 
 
+class RedisChanges:
+    """Changes in Redis; a cursor is an entry's id in the log."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._key = server.key("log")
+
+    async def after(self, cursor: str, *, wait: timedelta) -> tuple[str, frozenset[RequestId]]:
+        """See `Changes.after`."""
+        if not cursor:
+            last = await self._server.read("XREVRANGE", self._key, "+", "-", "COUNT", 1)
+            return (last[0][0].decode() if last else _BEGINNING), frozenset()
+        # BLOCK 0 would wait for ever.
+        block: list[Word] = ["BLOCK", milliseconds(wait)] if wait else []
+        answer = await self._server.read(
+            "XREAD", "COUNT", AT_ONCE, *block, "STREAMS", self._key, cursor
+        )
+        [[_, found]] = answer or [[None, []]]
+        if not found:
+            return cursor, frozenset()
+        return found[-1][0].decode(), frozenset(read_event(line).request for _, [_, line] in found)
+
+
 class RedisListings:
     """Listings in Redis."""
 
@@ -214,11 +255,19 @@ class RedisListings:
         self._server = server
 
     async def of_person(self, who: Actor, *, limit: int = 20) -> Sequence[Request]:
-        """See `Listings.of_person`; those that were kept long enough may stand in the index yet."""
-        key, found, first = self._server.key, list[Request](), 0
+        """See `Listings.of_person`."""
+        return await self._newest(self._server.key("ix", "by", str(who)), limit)
+
+    async def of_bundle(self, bundle: str, *, limit: int = 20) -> Sequence[Request]:
+        """See `Listings.of_bundle`."""
+        return await self._newest(self._server.key("ix", "of", bundle), limit)
+
+    async def _newest(self, index: str, limit: int) -> Sequence[Request]:
+        """Return the newest in `index`; those that were kept long enough may stand in it yet."""
+        found, first = list[Request](), 0
         while len(found) < limit:
             last = first + limit - 1
-            ids = await self._server.read("ZREVRANGE", key("ix", "by", str(who)), first, last)
+            ids = await self._server.read("ZREVRANGE", index, first, last)
             found += await self._load(ids)
             if len(ids) < limit:
                 break

@@ -7,6 +7,7 @@ removes what is over.
 
 from collections.abc import Collection, Sequence
 from datetime import timedelta
+from functools import lru_cache
 from typing import Final
 
 from bot.store.records import read_record
@@ -24,16 +25,17 @@ class RedisTokenIndex:
     def __init__(self, server: Server) -> None:
         self._server = server
         self._reads = Reads(server)
+        self._begin = server.key("tok", "")
 
     async def find(self, hash_: TokenHash) -> TokenRecord | None:
         """See `TokenIndex.find`."""
-        stored = await self._reads.get(self._server.key("tok", hash_))
-        return None if stored is None else read_record(TokenRecord, stored)
+        stored = await self._reads.get(self._begin + hash_)
+        return None if stored is None else _read(stored)
 
     async def living(self) -> Collection[tuple[TokenHash, TokenRecord]]:
         """See `TokenIndex.living`."""
         found: dict[TokenHash, TokenRecord] = {}
-        begin, pattern = self._server.key("tok", ""), self._server.key("tok", "*")
+        begin, pattern = self._begin, self._server.key("tok", "*")
         place = b"0"
         while True:
             place, keys = await self._server.read("SCAN", place, "MATCH", pattern, "COUNT", _PAGE)
@@ -44,6 +46,15 @@ class RedisTokenIndex:
                     found[hash_] = read_record(TokenRecord, line)
             if place == b"0":
                 return found.items()
+
+
+@lru_cache(maxsize=1024)
+def _read(stored: bytes) -> TokenRecord:
+    """Return the record that `stored` is; a token that is much used is read once only.
+
+    Equal bytes are equal records, and whether they still stand there is asked each time.
+    """
+    return read_record(TokenRecord, stored)
 
 
 class RedisEndedTokens:

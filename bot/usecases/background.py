@@ -8,9 +8,11 @@ from bot.core.errors import NotAllowed
 from bot.core.identity import Actor, RequestId
 from bot.core.policy import Policy
 from bot.core.request import Request
+from bot.core.usage import Usage
 from bot.usecases.gate import Gate
 from bot.usecases.ports import Found, Listings
 from bot.usecases.requests import Requests
+from bot.usecases.usage import Usages
 
 # So many of the requester's last requests are looked through, and so many of them told.
 LOOKED_AT: Final = 50
@@ -26,12 +28,14 @@ class Background:
         people: Slack user ids of everybody whose yes is waited for; () where not all is known.
         found: Who is on call, and who the manager is, in the groups that are waited for.
         earlier: What the requester had of this bundle before, newest first.
+        used: What each of them was used for.
     """
 
     request: Request
     groups: tuple[str, ...]
     people: tuple[str, ...]
     earlier: Sequence[Request]
+    used: Sequence[Usage]
     found: Found = field(default_factory=dict)
 
 
@@ -48,11 +52,13 @@ class Backgrounds:
         gate: Gate,
         *,
         listings: Listings,
+        usages: Usages,
         policy: Callable[[], Policy],
     ) -> None:
         self._requests = requests
         self._gate = gate
         self._listings = listings
+        self._usages = usages
         self._policy = policy
 
     async def of(self, id_: RequestId, *, by: Actor) -> Background:
@@ -67,11 +73,13 @@ class Backgrounds:
         if request.requester == by:
             raise NotAllowed("this is for whoever decides", hint="see /jit status for your request")
         groups = await self._gate.groups_acting(by, request, policy)
+        earlier = await self._earlier(request)
         return Background(
             request=request,
             groups=tuple(sorted(groups)),
             people=await self._gate.who_can_act(request, policy),
-            earlier=await self._earlier(request),
+            earlier=earlier,
+            used=await self._usages.of(earlier),
             found=await self._gate.found(request),
         )
 
@@ -82,6 +90,7 @@ class Backgrounds:
             for each in found
             if each.asked.bundle == request.asked.bundle
             and each.grant is not None
+            and each.grant.tokens
             and each.id != request.id
         ]
         return same[:TOLD]

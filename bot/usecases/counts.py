@@ -1,10 +1,13 @@
 """Which accounts a change counts in, and what it makes of them."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import Final
 
 from bot.core.account import (
     Account,
     GlassMark,
+    PendingMark,
     account_of_bundle,
     account_of_holder,
     account_of_person,
@@ -12,14 +15,30 @@ from bot.core.account import (
     with_denial,
     with_glass,
     with_grant,
+    with_pending,
     without_glass,
     without_grant,
 )
 from bot.core.events import Denied, GlassBroken, Reviewed
-from bot.core.identity import BOT
+from bot.core.identity import BOT, RequestId
 from bot.core.request import Request
 from bot.core.scopes import Limits
 from bot.usecases.commits import Step
+
+# So many requests of one client may wait at once.
+WAITING_AT_MOST: Final = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A request of a client that waits, until its token is fetched.
+
+    Attributes:
+        over: Requests of the client that are known to wait no more.
+    """
+
+    mark: PendingMark
+    over: Collection[RequestId] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,15 +47,17 @@ class Opening:
 
     Attributes:
         limits: Those of its bundle; where nothing is limited, asks are not counted at all.
+        waiting: What a client's account remembers of it; None for what does not wait.
     """
 
     step: Step
     limits: Limits
+    waiting: Waiting | None = None
 
     @property
     def limited_in(self) -> tuple[str, ...]:
         """The accounts that limit it."""
-        counts = self.limits.counts_asks
+        counts = self.limits.counts_asks or self.waiting is not None
         asks = (account_of_person(self.step.after.asked.asker),) if counts else ()
         return (*asks, *accounts_of(self.step))
 
@@ -45,13 +66,19 @@ class Opening:
 
         Raises:
             NotAllowed: A limit is reached.
+            Conflict: The same waits already.
         """
         asked = self.step.after.asked
         if account.id != account_of_person(asked.asker) or asked.emergency is not None:
             return recounted(account, self.step)
-        return with_ask(
-            account, asked.bundle, at=asked.at, limits=self.limits, auto=self.step.approves
-        )
+        counted = account
+        if self.limits.counts_asks:
+            auto = self.step.approves
+            counted = with_ask(account, asked.bundle, at=asked.at, limits=self.limits, auto=auto)
+        if self.waiting is not None:
+            mark, over = self.waiting.mark, self.waiting.over
+            counted = with_pending(counted, mark, at=asked.at, over=over, cap=WAITING_AT_MOST)
+        return replace(counted, version=account.version + 1)
 
 
 def accounts_of(step: Step) -> tuple[str, ...]:

@@ -9,10 +9,11 @@ import structlog
 
 from bot.core import events as e
 from bot.core.account import Account
+from bot.core.decision import Decision
 from bot.core.errors import BotError, Conflict, NotAllowed, NotFound, TooLate, Unavailable
 from bot.core.grant import Signing
 from bot.core.identity import BOT, Actor, RequestId, fingerprint, is_request_id
-from bot.core.known import InForce
+from bot.core.known import Failure, InForce
 from bot.core.lifecycle import decide, lapsing
 from bot.core.moves import Extend, Move
 from bot.core.permission import Circumstances
@@ -62,12 +63,18 @@ async def _no_check(_: Request, __: Sequence[e.Event]) -> None:
     """Check nothing."""
 
 
+def _untold(_: Sequence[Failure]) -> None:
+    """Tell nobody: where nothing is decided nothing fails."""
+
+
 class Desk:
     """Carries out moves on stored requests.
 
     Args:
         issuer: The tokens' `iss`.
         shown: Called with each request that changed, once it is stored.
+        failed: Called with the conditions that could not be evaluated in a decision; returns at
+            once. Left out where nothing is decided.
         tokens: Where tokens are found or made; left out where they are signed.
     """
 
@@ -77,12 +84,14 @@ class Desk:
         *,
         issuer: str,
         shown: Callable[[RequestId], None],
+        failed: Callable[[Sequence[Failure]], None] = _untold,
         tokens: Minting | None = None,
     ) -> None:
         self._stores = stores
         self._ledger = stores.ledger
         self._issuer = issuer
         self._shown = shown
+        self._failed = failed
         self.mint = Mint(stores.signer)
         self._tokens: Minting = tokens or self.mint
 
@@ -187,7 +196,7 @@ class Desk:
         Raises:
             Conflict, TooLate, Unavailable: See `Ledger.commit`.
         """
-        starts = any(isinstance(event, e.Started | e.Extended) for s in steps for event in s.events)
+        starts = any(isinstance(event, e.Tokened) for s in steps for event in s.events)
         if starts and not self._stores.clock.agrees():
             raise Unavailable("the clocks disagree, so nothing can be granted")
         change = commit_of(id_, steps, accounts=accounts, mint=self._tokens)
@@ -246,6 +255,16 @@ class Desk:
             )
         except BotError as problem:
             log.info("lapse.left_to_timer", request=request.id, code=problem.code)
+
+    def note_failures(self, decision: Decision, *, bundle: str) -> None:
+        """Tell of the conditions about `bundle` that could not be evaluated."""
+        for each in decision.failures:
+            log.warning(
+                "condition.failed", bundle=bundle, one=each.one, where=each.where, why=each.why
+            )
+            self._stores.metrics.count("jit_condition_failures_total", one=each.one)
+        if decision.failures:
+            self._failed(decision.failures)
 
     async def note_refusal(
         self, id_: RequestId, move: str, *, by: Actor, why: NotAllowed, delivery: str

@@ -130,6 +130,7 @@ class Emergencies:
         case, id_ = self._desk.circumstances(), request_id(delivery)
         facts = await self._facts.about(by, bundle.name, strict, now=case.now, fresh=True)
         decision = decide_ask(ask, strict, facts)
+        self._desk.note_failures(decision, bundle=bundle.name)
         audited = () if facts.unseen else strict.groups_audited_for(bundle.name)
         looked_up = [group.name for group in (*strict.groups_read_for(bundle.name), *audited)]
         known = known_of(facts, looked_up=looked_up)

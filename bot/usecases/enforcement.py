@@ -1,10 +1,9 @@
 """May this call pass: what gateways ask before they let one through."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from bot.core.enforcement import Need
 from bot.usecases.ports import Clock, Signer, TokenIndex, TokenRecord
@@ -24,8 +23,7 @@ class Ruling(StrEnum):
     BEYOND = "beyond"  # it lacks a scope that is needed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(NamedTuple):
     """Whether a call may pass.
 
     Attributes:

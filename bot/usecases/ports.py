@@ -35,6 +35,8 @@ class Queue(StrEnum):
 
 # The job "make Slack match this request"; it has no timer of its own.
 SHOW = "show"
+# The job "tell of the misuse that was seen of this grant"; see `Jobs.owe`.
+MISUSE = "misuse"
 JobKind: TypeAlias = Timer | str
 
 QUEUE_OF: Mapping[str, Queue] = {
@@ -50,6 +52,9 @@ QUEUE_OF: Mapping[str, Queue] = {
     Timer.REVIEW_OVERDUE: Queue.SAFETY,
     SHOW: Queue.MESSAGES,
     Timer.WATCH: Queue.WATCHES,
+    Timer.IDLE: Queue.SAFETY,
+    Timer.SUM: Queue.MESSAGES,
+    MISUSE: Queue.SAFETY,
 }
 
 
@@ -204,6 +209,9 @@ class Ledger(Protocol):
 class Listings(Protocol):
     """Pages of requests, newest first."""
 
+    async def of_bundle(self, bundle: str, *, limit: int = 20) -> Sequence[Request]:
+        """Return the requests for `bundle`, the newest first."""
+
     async def of_person(self, who: Actor, *, limit: int = 20) -> Sequence[Request]:
         """Return the requests that `who` made, the newest first."""
 
@@ -227,6 +235,15 @@ class Jobs(Protocol):
 
         Args:
             only: Claim just this one, if it is due and not leased.
+        """
+
+    async def owe(self, id_: JobId, *, payload: str) -> None:
+        """Set a job that is due now; one that is owed already is left to its time.
+
+        Whoever holds it at this moment finds it set anew, if `payload` is new.
+
+        Raises:
+            Unavailable: It may not have been set.
         """
 
     async def next_due(self, queue: Queue) -> datetime | None:
@@ -317,6 +334,21 @@ class EndedTokens(Protocol):
 
         Raises:
             Unavailable: They may be there still.
+        """
+
+
+class Changes(Protocol):
+    """Which requests change, as the one log tells it."""
+
+    async def after(self, cursor: str, *, wait: timedelta) -> tuple[str, frozenset[RequestId]]:
+        """Return the requests that changed after `cursor`, and the next cursor.
+
+        Args:
+            cursor: "" for the end of the log: then nothing has changed, and nothing is waited for.
+            wait: How long to wait for the first change.
+
+        Raises:
+            Unavailable: The store did not answer.
         """
 
 
@@ -413,6 +445,17 @@ class Directory(Protocol):
         """Return why cards cannot go to `channel` ("#name" or id), "" if they can.
 
         The bot must be in a private channel, and no channel shared with other companies will do.
+
+        Raises:
+            Unavailable: Slack did not answer.
+        """
+
+
+class AddressBook(Protocol):
+    """People by their e-mail addresses."""
+
+    async def person(self, email: str) -> Actor | None:
+        """Return whose address this is; None if nobody's who may use the bot.
 
         Raises:
             Unavailable: Slack did not answer.

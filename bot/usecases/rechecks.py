@@ -134,6 +134,7 @@ class Rechecks:
         if not asked.stages:  # what policy approved by itself was counted when it did
             facts = replace(facts, auto_today=0)
         decision: Decision = decided_again(asked, policy, facts)
+        self._desk.note_failures(decision, bundle=asked.bundle)
         if asked.extends is not None and not isinstance(decision, Reject):
             why = why_no_longer(await self._desk.load(asked.extends), policy)
             if why is not None:

@@ -20,7 +20,7 @@ from bot.core.errors import Conflict, Invalid, NotAllowed, NotFound, Refused, Wr
 from bot.core.explaining import Explanation, explained, supposed
 from bot.core.identity import BOT, Actor, Kind, RequestId, fingerprint, request_id
 from bot.core.lifecycle import decide, opened
-from bot.core.moves import Approve, Deliver, Move, Narrow, Reveal, Revoke
+from bot.core.moves import Approve, Claim, Deliver, Move, Narrow, Reveal, Revoke
 from bot.core.opening import known_of, requested, settled
 from bot.core.permission import Circumstances
 from bot.core.policy import Policy
@@ -28,7 +28,7 @@ from bot.core.recheck import why_no_more
 from bot.core.request import Request, evolve
 from bot.core.starting import start_of
 from bot.usecases.commits import Step
-from bot.usecases.counts import Opening
+from bot.usecases.counts import Opening, Waiting
 from bot.usecases.desk import Desk
 from bot.usecases.extending import asked_again, why_no_longer
 from bot.usecases.facts import FactFinder
@@ -124,6 +124,7 @@ class Requests:
             decided_for=start_of(bundle, wish.start, now=now),
         )
         found = explained(ask, policy, facts)
+        self._desk.note_failures(found.decision, bundle=bundle.name)
         if isinstance(found.decision, NeedApproval):
             completable = await self._gate.completable(found.decision, ask, policy)
             return replace(found, decision=completable.decision)
@@ -181,6 +182,7 @@ class Requests:
         *,
         prolongs: Request | None = None,
         accept: Callable[[Decision], None] = _anything,
+        waiting: Callable[[datetime], Waiting] | None = None,
         start: datetime | None = None,
     ) -> Outcome:
         """Record `ask` and what `policy` says to it.
@@ -188,9 +190,12 @@ class Requests:
         Args:
             prolongs: The request whose grant is to go on.
             accept: Called with the decision before anything is stored; may refuse.
+            waiting: Returns what a client's account remembers of it, given its deadline.
+            start: When it is to start; None for as soon as it is approved.
 
         Raises:
             NotAllowed: A limit is reached, or the bundle's channel cannot be used.
+            Conflict: The client's account remembers the same already.
             Unavailable: Nothing was recorded; with OutcomeUnknown that is not known.
         """
         await self._gate.channels_must_do(ask.bundle)
@@ -207,6 +212,7 @@ class Requests:
             decided_for=start,
         )
         decision = decide_ask(ask, policy, facts)
+        self._desk.note_failures(decision, bundle=ask.bundle.name)
         accept(decision)
         if isinstance(decision, Allow) and ask.by.kind is Kind.PERSON:
             await self._gate.admit(ask.by, fresh=True)
@@ -231,7 +237,11 @@ class Requests:
             start_at=start,
         )
         step = Step(None, opened(asked, settled=settled(decision), case=case))
-        opening = Opening(step=step, limits=ask.bundle.limits)
+        opening = Opening(
+            step=step,
+            limits=ask.bundle.limits,
+            waiting=waiting(asked.deadline) if waiting is not None else None,
+        )
         outcome = await self._desk.open(opening, case=case)
         if outcome.request.requester != ask.by:
             raise Conflict("another request has this one's id", hint="try again")
@@ -311,9 +321,12 @@ class Requests:
             NotAllowed: The policy, or the requester's place in it, has changed since the ask.
             Unavailable: Slack did not answer.
         """
-        if not any(isinstance(event, e.Approved | e.Narrowed | e.Started) for event in events):
+        told = e.Approved | e.Narrowed | e.Started | e.Renewed
+        if not any(isinstance(event, told) for event in events):
             return
         await self._gate.admit_requester(request)
+        if isinstance(events[0], e.Renewed):
+            return  # what works is ended by `jit policy apply`, not by a change of the files alone
         after = reduce(evolve, events, request)
         try:
             found = await self._rechecks.judged(
@@ -355,6 +368,24 @@ class Requests:
             by=by,
             case=self._desk.circumstances(resources=caller.resources),
             commit_id=_commit_id(delivery, move, id_, by),
+        )
+
+    async def claim_for(self, id_: RequestId, *, caller: Client, delivery: str) -> Outcome:
+        """Start the grant of request `id_`, which `caller` asked for; decided again.
+
+        Raises:
+            NotAllowed: `caller` did not ask for it, or it would not be granted any more.
+            WrongState, TooLate: It cannot be started (any more).
+            Unavailable: Nothing was recorded; with OutcomeUnknown that is not known.
+        """
+        move, by = Claim(), Actor(Kind.MACHINE, caller.id)
+        return await self._desk.carry_out(
+            id_,
+            move,
+            by=by,
+            case=self._desk.circumstances(),
+            commit_id=_commit_id(delivery, move, id_, by),
+            check=self.still_right,
         )
 
     async def deliver(self, id_: RequestId, jti: str) -> None:

@@ -1,9 +1,9 @@
 """What the clock does, e.g. lapse, escalate, end: each a move by the bot at the claim's time."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Final, assert_never
+from typing import Final
 
 import structlog
 
@@ -22,6 +22,7 @@ from bot.core.moves import (
     Revoke,
     Scrub,
     Start,
+    SumUp,
     Warn,
 )
 from bot.core.policy import Policy
@@ -32,11 +33,24 @@ from bot.usecases.desk import Check, Desk
 from bot.usecases.gate import Gate
 from bot.usecases.ports import CommitId, Job
 from bot.usecases.tickets import TicketDesk
+from bot.usecases.usage import Usages
 
 log = structlog.get_logger()
 
 # So long it is tried again to find out whether a grant may start at its time.
 START_PATIENCE: Final = timedelta(minutes=15)
+
+
+# What needs nothing of the request to be known.
+_PLAIN: Final[Mapping[Timer, Move]] = {
+    Timer.LAPSE: Lapse(),
+    Timer.START: Start(),
+    Timer.CLAIM: Forfeit(),
+    Timer.WARN: Warn(),
+    Timer.END: End(),
+    Timer.REVIEW_REMIND: RemindReview(),
+    Timer.REVIEW_OVERDUE: MarkOverdue(),
+}
 
 
 class Timers:
@@ -54,12 +68,14 @@ class Timers:
         *,
         policy: Callable[[], Policy],
         tickets: TicketDesk,
+        usages: Usages,
         still_right: Check,
     ) -> None:
         self._desk = desk
         self._still_right = still_right
         self._gate = gate
         self._tickets = tickets
+        self._usages = usages
         self._policy = policy
 
     async def __call__(self, job: Job) -> None:
@@ -96,13 +112,15 @@ class Timers:
             await self._carry_out(job, Revoke(reason[:LONGEST_REASON]))
 
     async def _carry_out(self, job: Job, move: Move) -> None:
+        # What a grant was used for is told once, whichever job it was.
+        payload = "" if isinstance(move, SumUp) else job.payload
         kind = type(move).__name__
         await self._desk.carry_out(
             job.id.request,
             move,
             by=BOT,
             case=replace(self._desk.circumstances(), now=job.now),
-            commit_id=CommitId(fingerprint("timer", str(job.id), job.payload, kind)),
+            commit_id=CommitId(fingerprint("timer", str(job.id), payload, kind)),
             check=self._check(job),
         )
 
@@ -117,35 +135,27 @@ class Timers:
         return check
 
     async def _move(self, timer: Timer, id_: RequestId) -> Move:
+        plain = _PLAIN.get(timer)
+        if plain is not None:
+            return plain
+        request = await self._desk.load(id_)
         match timer:
-            case Timer.LAPSE:
-                return Lapse()
-            case Timer.START:
-                return Start()
-            case Timer.CLAIM:
-                return Forfeit()
-            case Timer.WARN:
-                return Warn()
-            case Timer.END:
-                return End()
-            case Timer.REVIEW_REMIND:
-                return RemindReview()
-            case Timer.REVIEW_OVERDUE:
-                return MarkOverdue()
             case Timer.REMIND:
-                request = await self._desk.load(id_)
                 people = await self._gate.who_can_act(request, self._policy())
                 return Remind(request.stage, request.reminded, people)
             case Timer.ESCALATE:
-                request = await self._desk.load(id_)
                 return Escalate(request.stage, request.escalated)
             case Timer.SCRUB:
-                grant = (await self._desk.load(id_)).grant
+                grant = request.grant
                 return Scrub(grant.token.jti if grant is not None and grant.tokens else "")
             case Timer.WATCH:
-                return await self._tickets.watch(await self._desk.load(id_))
+                return await self._tickets.watch(request)
+            case Timer.IDLE:
+                return await self._usages.idle(request)
+            case Timer.SUM:
+                return await self._usages.summed(request)
             case _:
-                assert_never(timer)
+                raise LookupError(f"nothing is done at {timer}")
 
 
 def _is_due(timer: Timer, job: Job) -> Check:

@@ -213,3 +213,30 @@ class JobsContract:
         until = await world.jobs.next_due(Queue.SAFETY)
         assert until is not None
         assert abs(until - (claimed.now + LONG)) <= MILLISECOND
+
+    async def test_a_job_that_is_owed_is_due_at_once(self, world: World) -> None:
+        await world.jobs.owe(job("misuse"), payload="p")
+        [claimed] = await world.owed()
+        assert (claimed.id, claimed.payload, claimed.attempt) == (job("misuse"), "p", 1)
+        assert abs(claimed.due - world.now()) < timedelta(seconds=5)
+        assert await world.jobs.finish(claimed)
+        assert await world.jobs.next_due(Queue.SAFETY) is None
+
+    async def test_what_is_owed_already_is_left_to_its_time(self, world: World) -> None:
+        await world.jobs.owe(job("misuse"), payload="p")
+        [claimed] = await world.owed()
+        assert await world.jobs.postpone(claimed, delay=LONG)
+        await world.jobs.owe(job("misuse"), payload="q")
+        assert await world.owed() == []
+        due = await world.jobs.next_due(Queue.SAFETY)
+        assert due is not None
+        assert due > world.now() + LONG / 2
+
+    async def test_who_holds_what_is_owed_anew_has_to_do_it_again(self, world: World) -> None:
+        await world.jobs.owe(job("misuse"), payload="p")
+        [claimed] = await world.owed()
+        await world.jobs.owe(job("misuse"), payload="q")
+        assert await world.owed() == []
+        assert await world.jobs.finish(claimed)
+        [again] = await world.owed()
+        assert again.payload == "q"

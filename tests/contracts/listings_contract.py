@@ -58,3 +58,15 @@ class ListingsContract:
         assert [each.id for each in await world.listings.live()] == [IDS[0], REQUEST]
         await world.ledger.commit(change("end", a_request(*works[REQUEST], ended())))
         assert [each.id for each in await world.listings.live()] == [IDS[0]]
+
+    async def test_the_newest_of_a_bundle_come_first_whoever_asked(self, world: World) -> None:
+        for n, id_ in enumerate(IDS):
+            by = ANNA if n % 2 else BEN
+            at = T0 + timedelta(minutes=n)
+            await world.ledger.commit(opening(request=id_, at=at, by=by))
+        await world.ledger.commit(opening(request=RequestId("R-OTHER"), bundle="other:*"))
+        found = await world.listings.of_bundle("billing-read", limit=3)
+        assert [request.id for request in found] == IDS[:1:-1]
+        assert len(await world.listings.of_bundle("billing-read")) == 5
+        assert [each.id for each in await world.listings.of_bundle("other:*")] == ["R-OTHER"]
+        assert await world.listings.of_bundle("none") == []

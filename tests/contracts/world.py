@@ -10,6 +10,7 @@ from bot.core.events import Event
 from bot.core.identity import RequestId
 from bot.core.request import Request
 from bot.usecases.ports import (
+    Changes,
     Commit,
     CommitId,
     EndedToken,
@@ -41,6 +42,7 @@ TICK = 3 * MILLISECOND
 @dataclass(frozen=True, kw_only=True)
 class World:
     ledger: Ledger
+    changes: Changes
     listings: Listings
     jobs: Jobs
     receipts: Receipts

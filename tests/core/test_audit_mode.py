@@ -91,6 +91,7 @@ def test_one_that_fails_is_told_with_the_failure_and_denies_nothing():
     rule, rail = a_rule("r", when=when(BROKEN)), a_rail("g", deny=True, when=when(BROKEN))
     decision = decided(a_rule("real"), audited=[(rail, 0), (rule, 0)])
     assert isinstance(decision, Allow)
+    assert decision.failures == ()
     of_rail, of_rule = told(decision)
     assert of_rail.startswith(f"guardrail g (audit) would have denied it: `{BROKEN}`: it cannot")
     assert of_rule.startswith("rule r (audit) would have denied it, as it cannot be decided: `")

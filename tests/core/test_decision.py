@@ -331,6 +331,20 @@ def test_a_condition_that_fails_denies_and_never_falls_through_to_a_laxer_rule(t
     )
 
 
+def test_a_condition_that_fails_is_told_apart_with_whose_it_is_and_where():
+    broken = when("bundle.labels.owner == 'x'")
+    rail = a_rail("lid", min_approvals=1, when=broken, where="p/rules.yaml:9")
+    no = decided(a_rule("strict", when=broken, where="p/rules.yaml:3"), rails=(rail,))
+    assert [(each.one, each.where) for each in no.failures] == [
+        ("guardrail lid", "p/rules.yaml:9"),
+        ("rule strict", "p/rules.yaml:3"),
+    ]
+    assert no.failures[1].why == (
+        "`bundle.labels.owner == 'x'`: it cannot be evaluated: Key not found in map : \"owner\""
+    )
+    assert decided(FREE, a_rule("strict", when=broken)).failures == ()
+
+
 def test_a_condition_that_fails_in_a_rule_that_is_not_reached_does_nothing():
     broken = when("bundle.labels.owner == 'x'")
     assert decided(FREE, a_rule("later", when=broken)).rule == "free"

@@ -20,6 +20,7 @@ from bot.core.moves import (
     Deliver,
     Deny,
     End,
+    EndUnused,
     EndWithTicket,
     Escalate,
     Extend,
@@ -33,6 +34,8 @@ from bot.core.moves import (
     Revoke,
     Scrub,
     Start,
+    SumUp,
+    TellMisuse,
     Warn,
 )
 from bot.core.permission import MAY, Circumstances
@@ -45,6 +48,7 @@ from bot.core.states import (
     NOTES,
     REQUEST_NEXT,
     REVIEW_NEXT,
+    SUM_AFTER,
     TIMERS,
     GrantState,
     RequestState,
@@ -53,6 +57,7 @@ from bot.core.states import (
     is_terminal,
 )
 from bot.core.tickets import SeenTicket
+from bot.core.usage import Misdeed, Misuse, ScopeUse, Usage
 from tests.builders import requested
 
 T0 = datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -114,6 +119,27 @@ asks = st.builds(
     duration=st.integers(1, 90).map(lambda minutes: timedelta(minutes=minutes)),
     seen=st.sampled_from([None, SeenTicket(tracker=Tracker.JIRA, watched=timedelta(minutes=1))]),
 )
+misdeeds = st.builds(
+    Misdeed,
+    kind=st.sampled_from(Misuse),
+    count=st.integers(1, 10**9),
+    scopes=st.lists(st.text(max_size=200), max_size=5).map(tuple),
+    addresses=st.lists(st.text(max_size=60), max_size=5).map(tuple),
+    points=st.lists(st.text(max_size=60), max_size=5).map(tuple),
+    last=st.just(T0),
+)
+scope_uses = st.builds(
+    ScopeUse,
+    scope=st.text(alphabet="abc:&<>*_`~", min_size=1, max_size=255),
+    count=st.integers(0, 10**9),
+    last=st.sampled_from([None, T0]),
+)
+usages = st.builds(
+    Usage,
+    scopes=st.lists(scope_uses, min_size=1, max_size=100).map(tuple),
+    others=st.integers(0, 3),
+    watched=st.booleans(),
+)
 # Each begins as it is approved, when its holder begins it, or at a time of its own.
 clocks = st.sampled_from(
     [
@@ -149,6 +175,9 @@ moves: st.SearchStrategy[Move] = st.one_of(
     st.just(Extend(EXTENSION)),
     st.just(End()),
     st.just(EndWithTicket("OPS-7 is closed")),
+    st.just(EndUnused("it was not used for 30m")),
+    st.builds(TellMisuse, misdeeds),
+    st.builds(SumUp, usages),
     st.builds(Revoke, st.text(max_size=5)),
 )
 steps = st.lists(st.tuples(moves, st.sampled_from((*PEOPLE, BOT)), st.floats(0.1, 25)), max_size=25)
@@ -196,7 +225,8 @@ def test_a_terminal_state_absorbs_every_move(first, script, move, by):
         facts = decide(request, move, by=by, case=case(10_000, by))
     except Refused:
         return
-    assert facts == ()
+    assert all(type(fact) in NOTES for fact in facts)
+    assert isinstance(move, TellMisuse | SumUp) or facts == ()
 
 
 @given(asks, steps)
@@ -348,7 +378,7 @@ def test_the_same_move_again_by_the_same_actor_reads_as_done(first, script):
             continue
         for fact in facts:
             request = evolve(request, fact)
-        if not isinstance(move, Reveal):
+        if not isinstance(move, Reveal | TellMisuse | SumUp):
             assert decide(request, move, by=by, case=case(minutes + 500, by)) == ()
 
 
@@ -375,6 +405,7 @@ LIVE = approved()
 CLAIMABLE = waiting(claim_within=timedelta(minutes=20))
 PLANNED = waiting(start_at=T0 + timedelta(minutes=15))
 PENDING = Request(asked=asked())
+OVER = evolve(LIVE, e.Revoked(request=LIVE.id, at=T0 + timedelta(minutes=2), by=ANNA, reason=""))
 ROLES = {
     "requester": ANNA,
     "approver": BEN,
@@ -398,6 +429,9 @@ ALLOWED = {
     (Extend(EXTENSION), "bot"),
     (End(), "bot"),
     (EndWithTicket("OPS-7 is closed"), "bot"),
+    (EndUnused("it was not used for 30m"), "bot"),
+    (TellMisuse(Misdeed(kind=Misuse.BEYOND, count=1, last=T0)), "bot"),
+    (SumUp(Usage(scopes=())), "bot"),
     (Revoke(), "requester"),
     (Revoke(), "approver"),
     (Revoke(), "owner"),
@@ -408,6 +442,7 @@ WHERE = {
     **dict.fromkeys((Approve, Deny, Cancel, Lapse), PENDING),
     **dict.fromkeys((Claim, Forfeit), CLAIMABLE),
     Start: PLANNED,
+    SumUp: OVER,
 }
 
 
@@ -634,6 +669,36 @@ def test_questions_come_to_an_end():
         request = decided(request, Question(f"why {number}?"), BEN)
     with pytest.raises(WrongState, match="20 questions"):
         decide(request, Question("why?"), by=BEN, case=case(1, BEN))
+
+
+def test_what_is_told_of_use_changes_nothing_and_needs_a_grant_that_began():
+    misuse = TellMisuse(Misdeed(kind=Misuse.ENDED, count=3, last=T0))
+    for request in (LIVE, OVER):
+        [fact] = decide(request, misuse, by=BOT, case=case(5))
+        assert isinstance(fact, e.Misused)
+        assert evolve(request, fact) == request
+    [fact] = decide(OVER, SumUp(Usage(scopes=())), by=BOT, case=case(5))
+    assert (fact.bundle, fact.resource, fact.begun) == (
+        OVER.asked.bundle,
+        OVER.asked.resource,
+        OVER.grant.started_at,
+    )
+    with pytest.raises(WrongState, match="not over yet"):
+        decide(LIVE, SumUp(Usage(scopes=())), by=BOT, case=case(5))
+    for move in (misuse, SumUp(Usage(scopes=()))):
+        with pytest.raises(WrongState, match="has no grant"):
+            decide(PENDING, move, by=BOT, case=case(5))
+
+
+def test_the_sum_is_owed_a_while_after_the_end_and_looks_for_idleness_before_it():
+    assert timers(OVER) == {Timer.SUM: OVER.grant.close.at + SUM_AFTER}
+    for idle, owed in ((timedelta(minutes=29), True), (timedelta(minutes=30), False)):
+        live = replace(LIVE, asked=replace(LIVE.asked, idle_end=idle))
+        assert (Timer.IDLE in timers(live)) is owed
+        assert timers(live).get(Timer.IDLE, LIVE.grant.started_at + idle) == (
+            LIVE.grant.started_at + idle
+        )
+        assert Timer.IDLE not in timers(replace(OVER, asked=live.asked))
 
 
 @pytest.mark.parametrize(

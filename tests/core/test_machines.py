@@ -16,13 +16,14 @@ from bot.core.identity import Actor, Kind
 from bot.core.lifecycle import decide
 from bot.core.machine import Machine
 from bot.core.moves import Approve, Cancel, Deny, Disown, Narrow, Question, Reveal, Revoke
+from bot.core.opening import requested as kept
 from bot.core.permission import Circumstances
 from bot.core.policy import Guardrail, Policy, Rule, Selector, Verdict
 from bot.core.request import Request, evolve, shown_digest, timers
 from bot.core.scopes import Bundle, Risk, ScopeText
 from bot.core.states import GrantState, RequestState, Timer
 from bot.core.wanted import Unlisted, Wanted, bundle_for
-from tests.builders import ANNA, BEN, CLEO, SIGNING, T0, a_request, granted, requested
+from tests.builders import ANNA, BEN, CLEO, REQUEST, SIGNING, T0, a_request, granted, requested
 
 MINUTE = timedelta(minutes=1)
 CI = Machine(client="ci", owner="owners", address="10.0.0.7", code="AB-12", alarm="#alarms")
@@ -77,6 +78,17 @@ def decided(who, rules=(), rails=()):
 
 def a_rule(**over) -> Rule:
     return Rule(id="r", bundles=Selector(), verdict=Verdict.AUTO_APPROVE, **over)
+
+
+def test_what_a_client_asks_for_waits_for_nobody_to_start_it():
+    bundle = replace(BUNDLE, claim_within=MINUTE)
+    for by, machine in ((CI.actor, CI), (ANNA, CI), (ANNA, None)):
+        ask = Ask(
+            by=by, bundle=bundle, scopes=bundle.scopes, duration=MINUTE, reason="", machine=machine
+        )
+        decision = Allow(rule="r", reasons=(), digest="d")
+        asked = kept(REQUEST, ask, decision, now=T0, prolongs=None)
+        assert asked.claim_within == (MINUTE if machine is None else None)
 
 
 @given(someone, named, staff)

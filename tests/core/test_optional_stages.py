@@ -57,6 +57,8 @@ def test_a_condition_that_fails_skips_nothing_and_names_itself():
     [optional] = need.optional
     assert optional.is_asked
     assert optional.why.startswith(f"`{BROKEN}`: it cannot be evaluated")
+    [failure] = need.failures
+    assert (failure.one, failure.why) == ("stage guard of chain chain", optional.why)
 
 
 def test_the_first_stages_may_be_the_optional_ones():

@@ -29,19 +29,23 @@ from bot.http.server import HttpParts, make_runner
 from bot.keyring import Keyring
 from bot.slack.memory import MemoryDirectory
 from bot.store.memory import (
+    MemoryChanges,
     MemoryEndedTokens,
+    MemoryJobs,
     MemoryLedger,
     MemoryListings,
     MemoryOnce,
     MemoryStore,
     MemoryTokenIndex,
 )
+from bot.store.memory_use import MemoryUseBook
 from bot.store.redis import RedisStore
 from bot.telemetry import MemoryMetrics
 from bot.usecases.commits import Step, commit_of
 from bot.usecases.desk import Desk, Stores
 from bot.usecases.enforcement import Enforcement
 from bot.usecases.gate import Gate
+from bot.usecases.intake import Intake
 from bot.usecases.machines import Machines
 from bot.usecases.ports import CommitId
 from bot.usecases.recording import MemoryUseLog
@@ -50,6 +54,7 @@ from bot.usecases.revocations import Revocations
 from bot.usecases.suspects import Suspects
 from bot.usecases.tickets import TicketDesk
 from bot.usecases.tokens import Mint, Tokens
+from bot.usecases.waiting import WaitingRoom
 from tests.builders import requested
 from tests.clocks import ManualClock
 from tests.http.machines import ASKING, a_workspace, machine_policy
@@ -109,9 +114,12 @@ class House:
     """
 
     ledger: Any
+    changes: Any
     listings: Any
     once: Any
     tokens: Any
+    jobs: Any
+    book: Any
     ended: Any
     clock: Any
     ring: Keyring = field(default_factory=lambda: Keyring.of(key(1)))
@@ -158,7 +166,7 @@ class House:
             clock=self.clock,
             metrics=self.metrics,
         )
-        return Desk(stores, issuer=ISSUER, shown=lambda _: None)
+        return Desk(stores, issuer=ISSUER, shown=lambda _: None, failed=lambda _: None)
 
     def requests(self) -> Requests:
         return Requests(
@@ -174,6 +182,9 @@ class House:
         return Machines(
             self.requests(),
             self.desk().mint,
+            ledger=self.ledger,
+            people=self.directory,
+            clock=self.clock,
             policy=lambda: self.policy,
             alarm=lambda: self.alarm,
             draw=token_urlsafe,
@@ -202,6 +213,7 @@ class House:
                 suspects=self.suspects(issuer),
             ),
             machines=self.machines(),
+            room=WaitingRoom(self.changes),
             revocations=revocations,
             clients=Clients(lambda: self.clients, issuer=issuer, once=self.once, clock=self.clock),
             jwks=self.ring.jwks,
@@ -218,6 +230,8 @@ class House:
             ready=ready,
             render_metrics=render,
             metrics=self.metrics,
+            intake=Intake(self.ledger, self.book, self.jobs, self.clock),
+            clock=self.clock,
         )
 
 
@@ -233,9 +247,12 @@ def house_on(redis: Redis) -> House:
     store = RedisStore.on(redis)
     return House(
         ledger=store.ledger,
+        changes=store.changes,
         listings=store.listings,
         once=store.once,
         tokens=store.tokens,
+        jobs=store.jobs,
+        book=store.use,
         ended=store.ended,
         clock=RealClock(),
     )
@@ -246,9 +263,12 @@ def house_in_memory() -> House:
     store = MemoryStore(clock.now)
     return House(
         ledger=MemoryLedger(store),
+        changes=MemoryChanges(store),
         listings=MemoryListings(store),
         once=MemoryOnce(store),
         tokens=MemoryTokenIndex(store),
+        jobs=MemoryJobs(store),
+        book=MemoryUseBook(store),
         ended=MemoryEndedTokens(store),
         clock=clock,
     )

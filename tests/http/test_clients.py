@@ -2,6 +2,7 @@
 
 import hmac
 from base64 import b64decode, b64encode
+from dataclasses import replace
 
 import pytest
 from aiohttp import ClientSession, FormData
@@ -156,3 +157,36 @@ async def test_a_secret_in_the_query_is_not_read(house: House, api: ClientSessio
         assert (reply.status, (await reply.json())["error"]) == (400, "invalid_request")
     async with api.get("/oauth/introspect", params=query) as reply:
         assert reply.status == 405
+
+
+async def test_what_is_remembered_of_a_header_is_good_for_this_client_only(
+    house: House, api: ClientSession
+) -> None:
+    known = dict(house.clients)
+    for _ in range(2):
+        assert await attempt(api, headers=basic("billing-api")) == ACCEPTED
+        assert await attempt(api, headers=basic("billing-api", "wrong")) == CHALLENGED
+    other = replace(known["billing-api"], secrets_sha256=known["deploy-api"].secrets_sha256)
+    house.clients["billing-api"] = other
+    assert await attempt(api, headers=basic("billing-api")) == CHALLENGED
+    del house.clients["billing-api"]
+    assert await attempt(api, headers=basic("billing-api")) == CHALLENGED
+    house.clients["billing-api"] = known["billing-api"]
+    assert await attempt(api, headers=basic("billing-api")) == ACCEPTED
+
+
+async def test_a_header_that_is_remembered_still_says_one_id(api: ClientSession) -> None:
+    for _ in range(2):
+        form = {"client_id": "deploy-api"}
+        assert await attempt(api, form=form, headers=basic("billing-api")) == MALFORMED
+        assert await attempt(api, headers=basic("billing-api")) == ACCEPTED
+
+
+async def test_only_so_many_headers_are_remembered() -> None:
+    proven = clients._Proven()
+    for number in range(3 * clients._PROVEN_AT_MOST):
+        proven.keep(f"Basic {number}", CLIENTS["billing-api"])
+        assert proven.client(f"Basic {number}", CLIENTS) is CLIENTS["billing-api"]
+    assert len(proven._clients) <= clients._PROVEN_AT_MOST
+    assert "Basic" not in repr(vars(proven))
+    assert proven.client("Basic \udcff", CLIENTS) is None

@@ -5,9 +5,12 @@ import gzip
 import json
 import re
 from io import BytesIO
+from urllib.parse import parse_qsl
 
 import pytest
 from aiohttp import ClientSession, web
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bot.core.errors import Conflict, OutcomeUnknown, Unavailable
 from bot.http import forms, server
@@ -142,6 +145,19 @@ async def test_repeated_parameters_cannot_be_smuggled(house: House, api: ClientS
         reply = await raw(api, request)
         assert re.match(rb"HTTP/1.[01] 400 ", reply), request
         assert b"active" not in reply
+
+
+@given(st.lists(st.text(alphabet="ab=&%20+;[é", max_size=6), max_size=40).map("&".join))
+def test_forms_are_read_as_everybody_reads_them(text: str) -> None:
+    try:
+        wanted = parse_qsl(
+            text, keep_blank_values=True, errors="strict", max_num_fields=forms.FIELDS_AT_MOST
+        )
+    except ValueError:
+        with pytest.raises(ValueError):  # noqa: PT011  the library's own
+            forms._fields(text)
+    else:
+        assert forms._fields(text) == wanted
 
 
 async def test_a_get_never_asks_about_a_token(house: House, api: ClientSession) -> None:

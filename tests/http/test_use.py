@@ -9,7 +9,7 @@ from aiohttp import ClientSession
 from bot.core.moves import Revoke
 from bot.usecases.use import UseOutcome
 from tests.builders import ANNA, REQUEST
-from tests.http.house import House, basic
+from tests.http.house import SECRETS, House, basic
 
 API = "https://billing.example"
 
@@ -123,3 +123,190 @@ async def test_what_is_malformed_is_refused_and_nothing_is_taken_down(
     status, told = await ask(api, token, **form)
     assert (status, told) == (400, {"error": "invalid_request", "error_description": said})
     assert house.log.uses == []
+
+
+async def report(api: ClientSession, content, *, client: str = "billing-api"):
+    """Return status and what is said of a report."""
+    headers = {**basic(client), "Content-Type": "application/json"}
+    body = content if isinstance(content, bytes) else json.dumps(content).encode()
+    async with api.post("/v1/usage", data=body, headers=headers) as reply:
+        return reply.status, json.loads(await reply.read())
+
+
+def a_use(house: House, **over):
+    at = house.clock.now().timestamp()
+    plain = {"jti": "G-AAAAAAAAAAAA.1", "scope": "invoices:read", "outcome": "allowed", "at": at}
+    return {**plain, **over}
+
+
+def a_report(*uses, **over):
+    return {"batch": "batch-0001", "point": "pod-1", "uses": list(uses), **over}
+
+
+async def counts(house: House):
+    [found] = await house.book.of([REQUEST])
+    return {(str(each.seen), each.name): each.count for each in found}
+
+
+async def test_what_a_point_reports_is_taken_down_once_per_batch(each_house, each_api) -> None:
+    await each_house.grant()
+    content = a_report(
+        a_use(each_house, count=40, address="10.0.0.1"),
+        a_use(each_house, outcome="ended", scope="refunds:read invoices:read"),
+        a_use(each_house, scope=""),
+    )
+    for _ in range(3):
+        assert await report(each_api, content) == (200, {"recorded": 3, "unknown": 0})
+    found = await counts(each_house)
+    assert found == {
+        ("allowed", "invoices:read"): 40,
+        ("allowed", ""): 1,
+        ("ended", "refunds:read invoices:read"): 1,
+        ("address", "10.0.0.1"): 40,
+        ("point", "billing-api:pod-1"): 42,
+    }
+    other = {**content, "batch": "batch-0002"}
+    assert await report(each_api, other) == (200, {"recorded": 3, "unknown": 0})
+    assert (await counts(each_house))["allowed", "invoices:read"] == 80
+
+
+async def test_a_batch_of_one_client_is_not_that_of_another(each_house, each_api) -> None:
+    await each_house.grant()
+    for client in ("billing-api", "odd id+"):
+        told = await report(each_api, a_report(a_use(each_house)), client=client)
+        assert told == (200, {"recorded": 1, "unknown": 0})
+    assert (await counts(each_house))["allowed", "invoices:read"] == 2
+
+
+async def test_tokens_of_others_and_tokens_that_never_were_are_unknown_alike(
+    each_house, each_api
+) -> None:
+    await each_house.grant()
+    theirs = await report(each_api, a_report(a_use(each_house)), client="deploy-api")
+    never = [
+        a_use(each_house, jti=jti)
+        for jti in ("G-BBBBBBBBBBBB.1", "G-AAAAAAAAAAAA.2", "G-AAAAAAAAAAAA", "x", "R-a:b*.1")
+    ]
+    assert theirs == (200, {"recorded": 0, "unknown": 1})
+    assert await report(each_api, a_report(*never)) == (200, {"recorded": 0, "unknown": 5})
+    assert await counts(each_house) == {}
+
+
+async def test_what_was_not_granted_was_not_allowed_whatever_is_reported(house, api) -> None:
+    await house.grant()
+    await report(api, a_report(a_use(house, scope="invoices:read invoices:write")))
+    assert ("beyond", "invoices:read invoices:write") in await counts(house)
+
+
+async def test_a_point_is_alive_by_its_word_and_by_its_uses(each_house, each_api) -> None:
+    await each_house.grant()
+    began = each_house.clock.now() - timedelta(minutes=1)
+    assert await each_house.book.lives(API, since=began) == []
+    await report(each_api, a_report(alive=["https://refunds.example"]))
+    assert len(await each_house.book.lives("https://refunds.example", since=began)) == 1
+    assert await each_house.book.lives(API, since=began) == []
+    await report(each_api, a_report(a_use(each_house), batch="batch-0002"))
+    assert len(await each_house.book.lives(API, since=began)) == 1
+
+
+async def test_a_time_may_be_written_as_in_rfc_3339(house, api) -> None:
+    await house.grant()
+    at = house.clock.now() - timedelta(hours=3)
+    for text in (at.isoformat(), at.isoformat().replace("+00:00", "Z")):
+        content = a_report(a_use(house, at=text), batch=f"batch-{len(text)}")
+        assert (await report(api, content))[1]["recorded"] == 1
+    [found] = await house.book.of([REQUEST])
+    assert found[0].last == at
+
+
+WRONG_TIME = "uses[0].at must be seconds since 1970, or a time with its zone as in RFC 3339"
+WRONG_SCOPE = "uses[0].scope must be at most 20 scopes, separated by single spaces"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"{", "the body is not JSON"),
+        (b"\xff", "the body is not JSON"),
+        (b"[" * 100_000, "the body is not JSON"),
+        (b"[]", "the body must be a JSON object"),
+        ({"point": "p"}, "batch is missing"),
+        ({"batch": "batch-0001"}, "point is missing"),
+        (a_report(point="a b"), "point must match ^[A-Za-z0-9._:/-]{1,64}$"),
+        (a_report(batch="short"), "batch must match ^[A-Za-z0-9._-]{8,64}$"),
+        (a_report(batch=7), "batch must be text"),
+        (
+            a_report(*[{}] * 501),
+            "uses must have 500 entries or fewer",
+        ),
+        (a_report(uses={}), "uses must be a list"),
+        (a_report("x"), "uses[0] must be an object"),
+        (
+            a_report(alive=["urn:x"] * 51),
+            "alive must have 50 entries or fewer",
+        ),
+        (
+            a_report(alive=["https://deploy.example"]),
+            "alive names a resource that this client does not answer for",
+        ),
+    ],
+)
+async def test_a_malformed_report_is_refused_with_what_is_wrong(api, content, said) -> None:
+    assert await report(api, content) == (
+        400,
+        {"error": "invalid_request", "error_description": said},
+    )
+
+
+@pytest.mark.parametrize(
+    ("over", "said"),
+    [
+        ({"jti": ""}, "uses[0].jti must have 1 characters or more"),
+        ({"jti": "x" * 65}, "uses[0].jti must have 64 characters or fewer"),
+        ({"outcome": "Allowed"}, "uses[0].outcome must be 'allowed', 'beyond' or 'ended'"),
+        ({"count": 0}, "uses[0].count must be 1 or more"),
+        ({"count": -5}, "uses[0].count must be 1 or more"),
+        ({"count": 1_000_001}, "uses[0].count must be 1000000 or less"),
+        ({"count": 1.5}, "uses[0].count must be a whole number"),
+        ({"count": True}, "uses[0].count must be a whole number"),
+        ({"scope": "a  b"}, WRONG_SCOPE),
+        ({"scope": "a\tb"}, WRONG_SCOPE),
+        ({"scope": "s" * 151}, WRONG_SCOPE),
+        ({"scope": " ".join("abcdefghijklmnopqrstu")}, WRONG_SCOPE),
+        ({"address": "nowhere"}, "uses[0].address must be an IP address"),
+        ({"at": None}, WRONG_TIME),
+        ({"at": "yesterday"}, WRONG_TIME),
+        ({"at": "2026-03-01T09:00:00"}, WRONG_TIME),
+        ({"at": "0001-01-01T00:00:00+14:00"}, WRONG_TIME),
+        ({"at": 1e300}, WRONG_TIME),
+        ({"at": [1]}, WRONG_TIME),
+        ({"at": 0}, "uses[0].at must lie within the last 24 hours"),
+        ({"at": "9999-01-01T00:00:00Z"}, "uses[0].at must lie within the last 24 hours"),
+    ],
+)
+async def test_a_malformed_use_is_refused_with_all_of_its_batch(house, api, over, said) -> None:
+    await house.grant()
+    content = a_report(a_use(house, **over), a_use(house))
+    assert await report(api, content) == (
+        400,
+        {"error": "invalid_request", "error_description": said},
+    )
+    assert await counts(house) == {}
+
+
+async def test_a_report_that_is_too_long_or_of_another_type_is_refused(house, api) -> None:
+    long = {**a_report(), "x": "x" * 300_000}
+    assert (await report(api, long))[0] == 413
+    async with api.post("/v1/usage", data={"batch": "b"}, headers=basic("billing-api")) as reply:
+        said = (await reply.json())["error_description"]
+    assert (reply.status, said) == (400, "the body must be of type application/json")
+
+
+async def test_a_report_of_nobody_is_refused(house, api) -> None:
+    content = a_report(a_use(house))
+    for headers in ({}, basic("billing-api", "wrong")):
+        async with api.post("/v1/usage", json=content, headers=headers) as reply:
+            assert (reply.status, (await reply.json())["error"]) == (401, "invalid_client")
+    secret = {"client_id": "billing-api", "client_secret": SECRETS["billing-api"]}
+    async with api.post("/v1/usage", json={**content, **secret}) as reply:
+        assert reply.status == 200

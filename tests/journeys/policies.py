@@ -65,6 +65,34 @@ bundles:
     channel: "#access-requests"
     max_duration: 1h
     default_duration: 30m
+  five:
+    title: Do five things
+    scopes: # of which few are used
+      - invoices:read
+      - refunds:read
+      - refunds:write # why was that?
+      - customers:read
+      - customers:export
+    resource: https://billing.example
+    environment: staging
+    access: write
+    risk: low
+    owner: security
+    channel: "#access-requests"
+    max_duration: 1h
+    default_duration: 30m
+  idle:
+    title: Read and forget
+    scopes: [invoices:read]
+    resource: https://billing.example
+    environment: staging
+    access: read
+    risk: low
+    owner: security
+    channel: "#access-requests"
+    max_duration: 1h
+    default_duration: 30m
+    idle_end: 3s
   never:
     title: Read everything
     scopes: [everything:read]
@@ -400,9 +428,18 @@ rules:
     decision: require
     chain: quickly
   - id: at-once
-    bundles: {name: [logs, vault, hidden, partners, safe, fleeting]}
+    bundles: {name: [logs, vault, hidden, partners, five, idle, safe, fleeting]}
     requesters: [engineers]
     decision: auto_approve
+  - id: clients-at-once
+    bundles: {name: [logs]}
+    clients: [ci]
+    decision: auto_approve
+  - id: clients-by-a-lead
+    bundles: {name: [read]}
+    clients: [ci]
+    decision: require
+    chain: one-lead
   - id: no-way
     bundles: {name: [never]}
     decision: deny
@@ -443,6 +480,11 @@ clients:
   logs-api:
     secret_sha256: {sha256(OTHER_SECRET.encode()).hexdigest()}
     resources: [https://logs.example]
+  ci:
+    secret_sha256: {sha256(SECRET.encode()).hexdigest()}
+    bundles: [read, logs, safe]
+    owner: U0CLEO
+    reason: The pipeline asks by itself.
 """
 
 FILES = {

@@ -160,3 +160,26 @@ async def test_a_channel_of_new_files_that_cannot_be_used_is_a_warning(town, own
     change(own, old, new, file=file)
     town.reload.set()
     await reported(town, lambda report: "#secret" in str(report["warnings"]))
+
+
+async def test_a_condition_that_fails_denies_names_itself_and_is_told_to_operators_once(
+    town, own, log_lines
+):
+    anna, ben = town.people("Anna", "Ben")
+    before = await digest(town)
+    change(
+        own,
+        "rules:\n",
+        "rules:\n  - id: broken\n    bundles: {name: [logs]}\n    requesters: [engineers]\n"
+        "    decision: auto_approve\n    when: [bundle.labels.owner == 'x']\n",
+    )
+    await reported(town, lambda report: report["policy"] != before)
+    for reason in ("the first time", "and once more"):
+        card = await asked(anna, "logs", reason, seen_by=ben)
+        await becomes(ben, card, "rule broken cannot be decided")
+    told = await ben.sees("A condition cannot be evaluated", channel=ADMIN)
+    assert re.search(r"`rule broken` \(`policies/rules.yaml:\d+`\)", told.plain())
+    assert "bundle.labels.owner == 'x'" in told.plain()
+    assert log_lines.getvalue().count("condition.failed") == 2
+    said = [each for each in await ben.messages(ADMIN) if "cannot be evaluated" in each.plain()]
+    assert len(said) == 1

@@ -97,9 +97,29 @@ class Town:
             yield bot
         self.bots.remove(bot)
 
-    async def introspects(self, token: str, *, client="billing-api", secret=SECRET) -> Any:
-        """Return the status, and what an API is told about `token`."""
-        return await self._as_client("introspect", token, client, secret)
+    async def introspects(
+        self, token: str, *, client="billing-api", secret=SECRET, **call: str
+    ) -> Any:
+        """Return the status, and what an API is told about `token`.
+
+        Args:
+            call: What the API says of the call: required_scope, address.
+        """
+        return await self._as_client("introspect", token, client, secret, **call)
+
+    async def uses(self, token: str, scope: str, *, address: str = "10.0.0.1") -> bool:
+        """Let the API ask about a call that needs `scope`; return whether it lets it through."""
+        _, told = await self.introspects(token, required_scope=scope, address=address)
+        return bool(told["active"])
+
+    async def reports(self, content: Any, *, client="billing-api", secret=SECRET) -> Any:
+        """Post to /v1/usage; return the status, and what is answered."""
+        async with self.session.post(
+            f"{self.url}/v1/usage",
+            json=content,
+            headers={"Authorization": aiohttp.encode_basic_auth(client, secret)},
+        ) as answer:
+            return answer.status, await answer.json()
 
     async def works(self, token: str) -> bool:
         _, told = await self.introspects(token)
@@ -109,10 +129,10 @@ class Town:
         status, _ = await self._as_client("revoke", token, client, secret)
         return status
 
-    async def _as_client(self, what: str, token: str, client: str, secret: str) -> Any:
+    async def _as_client(self, what: str, token: str, client: str, secret: str, **more: str) -> Any:
         async with self.session.post(
             f"{self.url}/oauth/{what}",
-            data={"token": token},
+            data={"token": token, **more},
             headers={"Authorization": aiohttp.encode_basic_auth(client, secret)},
         ) as answer:
             return answer.status, await answer.json() if answer.content_length else None

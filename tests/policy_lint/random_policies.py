@@ -207,7 +207,7 @@ def facts(said: Said, example: Example):
     yield asked.now == instant(example.at)
     yield lifted(asked.by_person) == (not example.client)
     yield from (lifted(asked.is_client(name)) == (name == example.client) for name in CLIENTS)
-    yield asked.user == z3.StringVal(example.user)
+    yield asked.is_user(example.user)
     yield asked.reason == z3.StringVal(example.reason)
     yield asked.ticket == z3.StringVal(example.ticket)
     yield asked.active_grants == example.active_grants
@@ -233,7 +233,7 @@ def disagreements(kind: type[Said], folder: Path, *, seed: int, policies: int, r
         dice = random.Random(seed * 1000 + number)
         found = policy(dice, folder)
         for name, chosen in found.bundles.items():
-            said = kind(Asked(Moments(START)), found, chosen)
+            said = kind(Asked(Moments(START), (found, chosen)), found, chosen)
             level = said.level
             for client in CLIENTS:
                 said.asked.is_client(client)

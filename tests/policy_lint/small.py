@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from bot.policy_files import load_policies, read_folder
 from bot.policy_lint.comparing import compare
 from bot.policy_lint.linting import lint
+from bot.policy_lint.solving import EFFORT
 from tests.policy_files.folders import RESOURCE, put
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
@@ -68,7 +69,7 @@ def folder(tmp_path, **changed):
     return put(tmp_path, files)
 
 
-def linted(tmp_path, *, snapshot=None, usage=None, **changed):
+def linted(tmp_path, *, snapshot=None, usage=None, effort=EFFORT, **changed):
     """Return what is found besides the usual."""
     found = lint(
         read_folder(folder(tmp_path, **changed)),
@@ -76,6 +77,7 @@ def linted(tmp_path, *, snapshot=None, usage=None, **changed):
         default_resource=RESOURCE,
         snapshot=snapshot or {},
         usage=usage,
+        effort=effort,
     )
     return [each for each in found.findings if not each.sentence.startswith(USUAL)]
 
@@ -90,10 +92,10 @@ def more_rules(*rules, rails=()):
     return text + "".join(("guardrails:\n", *(f"  - {rail}\n" for rail in rails)) if rails else ())
 
 
-def compared(tmp_path, old=None, **changed):
+def compared(tmp_path, old=None, *, effort=EFFORT, **changed):
     """Return what differs between the right files, changed by `old`, and those by `changed`."""
     before, after = (
         load_policies(folder(tmp_path, **files), default_resource=RESOURCE).policy
         for files in (old or {}, changed)
     )
-    return compare(before, after, now=NOW)
+    return compare(before, after, now=NOW, effort=effort)

@@ -135,6 +135,11 @@ def test_added_and_removed_bundles_are_listed(tmp_path):
         ),
         (
             "max_duration: 2h",
+            "max_duration: 2h\n    idle_end: 30m",
+            "stricter deploy: idle_end: no limit -> 30m",
+        ),
+        (
+            "max_duration: 2h",
             "max_duration: 2h\n    resource: https://ci.example",
             "looser deploy: resource: https://jit.example -> https://ci.example",
         ),
@@ -171,3 +176,8 @@ def test_break_glass_that_comes_or_goes_is_told(tmp_path):
     assert words(compared(tmp_path, {"bundles": with_glass(GLASS)})) == [
         "stricter deploy: break_glass: there is none any more"
     ]
+
+
+def test_bundles_that_the_solver_gives_up_on_are_named(tmp_path):
+    found = compared(tmp_path, effort=1)
+    assert (found.undecided, found.same, found.changes) == (("deploy", "logs"), (), ())

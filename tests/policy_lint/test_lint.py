@@ -341,3 +341,68 @@ def test_times_of_examples_fit_the_windows_that_they_need(tmp_path):
     assert at >= datetime(2026, 11, 23, tzinfo=UTC)
     assert at.hour >= 21 or at.hour < 5
     assert found.shown.confirmed
+
+
+def test_what_the_solver_gives_up_on_is_not_called_proved(tmp_path):
+    found = linted(tmp_path, effort=1)
+    assert {each.check for each in found} == {"undecided"}
+    assert {each.level for each in found} == {"warning"}
+    assert told(found)[0] == (
+        "p/bundles.yaml:3:3: warning: deploy: the solver gave up, so nothing is known [undecided]"
+    )
+
+
+def test_people_of_a_union_of_lists_are_those_of_its_parts(tmp_path):
+    groups = GROUPS.replace("windows:", "  some: {any_of: [leads, sre]}\nwindows:")
+    quick = QUICK.replace("[sre]", "[some]").replace("request.reason.startsWith('INC-')", "true")
+    rail = "{id: slack, bundles: {}, requesters: [sre], deny: true}"
+    found = linted(tmp_path, groups=groups, rules=more_rules(quick, rails=[rail]))
+    (error,) = [each for each in found if each.check == "no-human"]
+    assert error.shown.example.user in ("U0BEN", "U0CLEO", "U0DAN")
+    assert error.shown.example.groups == ("some",)
+    assert error.shown.confirmed
+
+
+@pytest.mark.parametrize(
+    "condition",
+    ["request.reason.matches('INC')", "!request.reason.matches('^what')", "user.groups[0] != 'x'"],
+)
+def test_what_is_not_modelled_may_be_so_and_may_not(tmp_path, condition):
+    quick = QUICK.replace("request.reason.startsWith('INC-')", condition)
+    found = [each for each in linted(tmp_path, rules=more_rules(quick)) if each.check == "no-human"]
+    assert len(found) == 1
+
+
+def test_what_is_not_modelled_can_fail(tmp_path):
+    first = "{id: f, bundles: {name: [logs]}, decision: deny, when: [\"user.groups[0] == 'sre'\"]}"
+    found = linted(tmp_path, rules=more_rules(first))
+    (fails,) = [each for each in found if each.check == "fails"]
+    assert fails.shown.confirmed
+
+
+def test_an_optional_stage_that_is_never_asked_is_told(tmp_path):
+    def chain(length):
+        stage = f"{{name: more, approvers: [sre], when: [request.duration > duration('{length}')]}}"
+        return RULES.replace("quorum: 2}]", f"quorum: 2}}, {stage}]")
+
+    assert linted(tmp_path, rules=chain("1h")) == []
+    assert told(linted(tmp_path, rules=chain("2h"))) == [
+        (
+            "p/rules.yaml:3:101: warning: chain lead: stage more is skipped whatever is asked"
+            " [never-true]"
+        )
+    ]
+
+
+def test_what_is_in_audit_mode_counts_for_nothing(tmp_path):
+    quick = QUICK.replace("decision", "mode: audit, decision")
+    rail = "{id: no, bundles: {}, deny: true, when: [bundle.risk_level > 9], mode: audit}"
+    assert linted(tmp_path, rules=more_rules(quick, rails=[rail])) == []
+
+
+def test_somebody_else_is_nobody_whom_a_group_lists(tmp_path):
+    boss = "  boss: {manager: {of: {U0BEN: U0CLEO, U0CLEO: U0BEN, U0DAN: U0BEN}}}\n"
+    groups = GROUPS.replace("windows:", f"{boss}windows:")
+    rules = RULES.replace("approvers: [leads], quorum: 2", "approvers: [boss]")
+    assert linted(tmp_path, groups=groups, rules=rules.replace("[engineers]", "[leads]")) == []
+    assert len(linted(tmp_path, groups=groups, rules=rules)) == 1

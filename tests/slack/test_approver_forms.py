@@ -11,6 +11,7 @@ from bot.core.moves import Narrow
 from bot.core.policy import Group, Stage
 from bot.core.request import shown_digest
 from bot.core.scopes import ScopeText
+from bot.core.usage import Seen, Tally, usage_of
 from bot.slack.approver_forms import (
     answer_form,
     background_view,
@@ -41,6 +42,7 @@ LESS = e.Narrowed(
 )
 ASKED = e.Asked(**BY, by=BEN, number=0, text="which <!channel> bill?")
 ANSWERED = e.Answered(**BY, by=ANNA, number=0, text="4711")
+USED = [Tally(seen=Seen.ALLOWED, name="invoices:read", count=3, first=T0, last=T0)]
 CANCELLED = e.Cancelled(**BY, by=ANNA)
 
 
@@ -150,6 +152,7 @@ def test_details_tell_why_one_is_asked_who_else_can_act_and_what_was_had_before(
         groups=("leads", "owners"),
         people=("UBEN", "UCLEO"),
         earlier=[before],
+        used=[usage_of(["invoices:read", "refunds:read"], USED, watched=True)],
     )
     told = text(background_view(behind))
     for part in (
@@ -160,6 +163,7 @@ def test_details_tell_why_one_is_asked_who_else_can_act_and_what_was_had_before(
         "Read invoices  `invoices:read`",
         "what <@UANNA> had of `billing-read` lately",
         "🔑 *Works* until",
+        "·  *Used*: `invoices:read` 3 times; *never used*: `refunds:read`",
     ):
         assert part in told, part
     nothing = text(background_view(replace(behind, people=(), earlier=[])))

@@ -16,6 +16,7 @@ from bot.core.request import Request, evolve, replay, shown_digest
 from bot.core.scopes import Delivery, Risk, ScopeText, Tracker
 from bot.core.states import GrantState
 from bot.core.tickets import SeenTicket
+from bot.core.usage import usage_of
 from bot.slack.answers import list_text, status_text
 from bot.slack.approver_forms import (
     answer_form,
@@ -42,6 +43,7 @@ from bot.slack.modals import (
     token_modal,
 )
 from bot.slack.mrkdwn import ACCESSIBILITY_LABEL, Rendered
+from bot.slack.use import alarm
 from bot.usecases.background import Background
 from tests.builders import (
     ANNA,
@@ -78,6 +80,8 @@ def every_message(played):
     for event in played.events:
         yield "line", thread_line(event, request)
         yield "dm", outcome_dm(event, request)
+        if isinstance(event, e.Misused):
+            yield from (("alarm", alarm(event, each)) for each in (played.snapshots[0], request))
     for snapshot in played.snapshots:
         yield "card", request_card(snapshot)
         yield "copy", retired_card(snapshot)
@@ -108,7 +112,11 @@ def test_slack_takes_every_modal_of_every_history(first, script):
         for number in range(len(snapshot.questions)):
             view_must_fit(answer_form(snapshot, number))
         behind = Background(
-            request=snapshot, groups=("leads",), people=("UBEN",), earlier=[snapshot] * 5
+            request=snapshot,
+            groups=("leads",),
+            people=("UBEN",),
+            earlier=[snapshot] * 5,
+            used=[usage_of([text.scope for text in first.scopes], (), watched=True)] * 5,
         )
         view_must_fit(background_view(behind))
 
@@ -171,7 +179,8 @@ def test_every_event_has_a_line_but_granted_where_started_tells_it(first, script
     for event in played.events:
         line = thread_line(event, played.request)
         waits = isinstance(event, e.Granted) and (event.starts_at or event.claim_by)
-        assert (line is None) == (isinstance(event, e.Granted) and not waits)
+        has_none = isinstance(event, e.Misused) or (isinstance(event, e.Granted) and not waits)
+        assert (line is None) == has_none
         if line is not None:
             assert len(line.text) <= LINE_TEXT
             assert len(line.blocks) == 1

@@ -1,8 +1,9 @@
 """What operators read about the policy files."""
 
 from bot.core.differences import Differences
+from bot.core.known import Failure
 from bot.slack.mrkdwn import SECTION_TEXT
-from bot.slack.policy_notes import changed_note, mended_note, refused_note
+from bot.slack.policy_notes import changed_note, failed_note, mended_note, refused_note
 
 OLD, NEW = "a" * 64, "b" * 64
 PROBLEM = "policies/rules.yaml:36:18: rules[0].requesters[0]: there is no group 'enginers'"
@@ -39,3 +40,14 @@ def test_a_change_names_what_differs():
 
 def test_what_is_mended_names_what_is_in_force():
     assert "In force is `bbbbbbbbbbbb`" in text(mended_note(in_force=NEW))
+
+
+def test_a_condition_that_fails_is_told_with_whose_it_is_its_place_and_what_counted():
+    why = "`bundle.labels.owner == 'x'`: it cannot be evaluated"
+    told = text(failed_note(Failure(one="rule late", where="policies/rules.yaml:5", why=why)))
+    assert "that of `rule late` (`policies/rules.yaml:5`)." in told
+    assert "bundle.labels.owner == 'x'" in told
+    assert "a rule denies, a guardrail holds" in told
+    long = failed_note(Failure(one="rule late", where="", why="<!channel> " + "y" * 5000))
+    assert "<!channel>" not in text(long)
+    assert len(text(long)) <= SECTION_TEXT

@@ -3,6 +3,7 @@ from datetime import timedelta
 import pytest
 
 from bot.store.memory import (
+    MemoryChanges,
     MemoryEndedTokens,
     MemoryJobs,
     MemoryLedger,
@@ -14,6 +15,7 @@ from bot.store.memory import (
 )
 from bot.store.memory_use import MemoryUseBook
 from tests.builders import T0
+from tests.contracts.changes_contract import ChangesContract
 from tests.contracts.ended_contract import EndedContract
 from tests.contracts.jobs_contract import JobsContract
 from tests.contracts.ledger_contract import LedgerContract
@@ -42,19 +44,23 @@ def world() -> World:
     store = MemoryStore(clock.now)
     return World(
         ledger=MemoryLedger(store),
+        changes=MemoryChanges(store),
         listings=MemoryListings(store),
         jobs=MemoryJobs(store),
         receipts=MemoryReceipts(store),
         tokens=MemoryTokenIndex(store),
         ended=MemoryEndedTokens(store),
         once=MemoryOnce(store),
-        use=MemoryUseBook(clock.now),
+        use=MemoryUseBook(store),
         now=clock.now,
         wait=clock.wait,
     )
 
 
 class TestMemoryLedger(LedgerContract): ...
+
+
+class TestMemoryChanges(ChangesContract): ...
 
 
 class TestMemoryListings(ListingsContract): ...

@@ -7,6 +7,7 @@ import pytest
 from redis.asyncio import Redis
 
 from bot.store.redis import RedisStore
+from tests.contracts.changes_contract import ChangesContract
 from tests.contracts.ended_contract import EndedContract
 from tests.contracts.jobs_contract import JobsContract
 from tests.contracts.ledger_contract import LedgerContract
@@ -26,6 +27,7 @@ def world_on(redis: Redis) -> World:
 
     return World(
         ledger=store.ledger,
+        changes=store.changes,
         listings=store.listings,
         jobs=store.jobs,
         receipts=store.receipts,
@@ -49,6 +51,9 @@ async def world(request: pytest.FixtureRequest, redis: Redis) -> AsyncIterator[W
 
 
 class TestRedisLedger(LedgerContract): ...
+
+
+class TestRedisChanges(ChangesContract): ...
 
 
 class TestRedisListings(ListingsContract): ...

@@ -193,7 +193,7 @@ async def test_a_full_server_ends_things_and_begins_none(own: Redis) -> None:
         "end",
         over,
         events=(ended(),),
-        timers={end.id: None},
+        timers={end.id: None, job("sum"): world.now() + LONG},
         tokens={hash_: None},
         show=[REQUEST],
     )

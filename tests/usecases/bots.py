@@ -38,6 +38,7 @@ from bot.store.memory import (
     MemoryStore,
     MemoryTokenIndex,
 )
+from bot.store.memory_use import MemoryUseBook
 from bot.store.redis import RedisStore
 from bot.trackers.memory import MemoryTickets
 from bot.usecases.background import Backgrounds
@@ -45,7 +46,9 @@ from bot.usecases.desk import Desk, Stores
 from bot.usecases.emergencies import Emergencies
 from bot.usecases.facts import FactFinder
 from bot.usecases.gate import Gate
+from bot.usecases.misuse import Misuses
 from bot.usecases.ports import (
+    MISUSE,
     SHOW,
     Clock,
     Jobs,
@@ -57,13 +60,16 @@ from bot.usecases.ports import (
     Standing,
     TokenIndex,
 )
-from bot.usecases.recording import MemoryUseLog
+from bot.usecases.recording import Recorder
+from bot.usecases.reports import Reports
 from bot.usecases.requests import Requests
 from bot.usecases.shows import Shows
 from bot.usecases.suspects import Suspects
 from bot.usecases.tickets import WATCH_EVERY, TicketDesk
 from bot.usecases.timers import Timers
 from bot.usecases.tokens import Tokens
+from bot.usecases.usage import Usages
+from bot.usecases.use import UseBook
 from bot.usecases.wishes import Outcome, Wish
 from bot.usecases.workers import Worker
 from tests.clocks import ManualClock
@@ -213,6 +219,7 @@ class Bot:
     receipts: Receipts
     index: TokenIndex
     once: Once
+    book: UseBook
     directory: MemoryDirectory
     messenger: MemoryMessenger
     signer: MemorySigner = field(default_factory=lambda: MemorySigner("kid-1"))
@@ -230,7 +237,8 @@ class Bot:
             clock=self.clock,
             metrics=self.metrics,
         )
-        self.desk = Desk(stores, issuer=ISSUER, shown=self.shown.append)
+        self.failed = []
+        self.desk = Desk(stores, issuer=ISSUER, shown=self.shown.append, failed=self.failed.extend)
         self.gate = Gate(self.directory)
         self.tickets = TicketDesk(
             trackers={Tracker.JIRA: self.tracker}, directory=self.directory, every=self.watch_every
@@ -243,9 +251,15 @@ class Bot:
             policy=lambda: self.policy,
             tickets=self.tickets,
         )
+        self.usages = Usages(self.book, self.clock)
         self.backgrounds = Backgrounds(
-            self.requests, self.gate, listings=self.listings, policy=lambda: self.policy
+            self.requests,
+            self.gate,
+            listings=self.listings,
+            usages=self.usages,
+            policy=lambda: self.policy,
         )
+        self.reports = Reports(self.usages, listings=self.listings, policy=lambda: self.policy)
         self.facts = FactFinder(
             self.gate, ledger=self.ledger, listings=self.listings, tickets=self.tickets
         )
@@ -271,9 +285,13 @@ class Bot:
             self.gate,
             policy=lambda: self.policy,
             tickets=self.tickets,
+            usages=self.usages,
             still_right=self.requests.still_right,
         )
-        self.log = MemoryUseLog()
+        self.misuses = Misuses(self.desk, ledger=self.ledger, book=self.book)
+        self.log = Recorder(
+            self.book, self.jobs, instance=hex(id(self)), clock=self.clock, metrics=self.metrics
+        )
         self.suspects = Suspects(self.log, self.signer, issuer=ISSUER, metrics=self.metrics)
         self.tokens = Tokens(
             self.index,
@@ -291,7 +309,7 @@ class Bot:
         return Worker(
             queue,
             self.jobs,
-            {**dict.fromkeys(Timer, self.timers), SHOW: self.shows},
+            {**dict.fromkeys(Timer, self.timers), SHOW: self.shows, MISUSE: self.misuses},
             clock=self.clock,
             metrics=self.metrics,
         )
@@ -386,6 +404,7 @@ def in_memory(store: MemoryStore, clock: ManualClock, **over: Any) -> Bot:
         "receipts": MemoryReceipts(store),
         "index": MemoryTokenIndex(store),
         "once": MemoryOnce(store),
+        "book": MemoryUseBook(store),
     }
     return Bot(clock=clock, wait=clock.wait, **{**parts, **slack(), **over})
 
@@ -399,6 +418,7 @@ def on_redis(redis: Redis, **over: Any) -> Bot:
         "receipts": store.receipts,
         "index": store.tokens,
         "once": store.once,
+        "book": store.use,
     }
 
     async def wait(length: timedelta) -> None:

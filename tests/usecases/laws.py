@@ -7,12 +7,13 @@ from datetime import datetime
 from redis.asyncio import Redis
 
 from bot.core import events as e
+from bot.core.identity import RequestId
 from bot.core.request import Request, replay, timers
-from bot.core.states import RequestState
+from bot.core.states import RequestState, Timer
 from bot.store.memory import MemoryStore
 from bot.store.redis import PREFIX
 from bot.store.redis_server import due_ms, moment
-from bot.usecases.ports import SHOW
+from bot.usecases.ports import MISUSE, SHOW
 from tests.usecases.bots import Bot
 
 
@@ -27,7 +28,9 @@ class Stored:
 
 def in_store(store: MemoryStore) -> Stored:
     return Stored(
-        timers={str(id_): owed.due for id_, owed in store.jobs.items() if id_.kind != SHOW},
+        timers={
+            str(id_): owed.due for id_, owed in store.jobs.items() if id_.kind not in (SHOW, MISUSE)
+        },
         opens=frozenset(store.opens),
         tokens=frozenset(store.tokens),
     )
@@ -44,7 +47,7 @@ async def in_redis(redis: Redis) -> Stored:
         timers={
             id_.decode(): moment(int(owed.partition(b"|")[0]))
             for id_, owed in jobs.items()
-            if not id_.startswith(SHOW.encode())
+            if not id_.startswith((SHOW.encode(), MISUSE.encode()))
         },
         opens=await names("open"),
         tokens=await names("tok"),
@@ -63,7 +66,8 @@ async def check(bot: Bot, stored: Stored) -> list[Request]:
         assert replay(history) == request
         _check_history(request, history)
         requests.append(request)
-    _check_timers(requests, stored)
+    summed = {event.request for event in log if isinstance(event, e.UsageSummed)}
+    _check_timers(requests, stored, summed)
     _check_permissions(bot, requests, stored)
     await _check_counts(bot, requests)
     await _check_reviews(bot, requests)
@@ -76,6 +80,7 @@ def _check_history(request: Request, history) -> None:
     assert sum(kind in settling for kind in kinds) <= 1
     assert sum(kind in (e.Ended, e.Revoked, e.Unclaimed) for kind in kinds) <= 1
     assert kinds.count(e.Started) <= 1
+    assert kinds.count(e.UsageSummed) <= 1
     assert not (e.Started in kinds and e.Unclaimed in kinds)
     _check_start(request, history)
     delivered = [event.jti for event in history if isinstance(event, e.Delivered)]
@@ -122,11 +127,13 @@ async def _check_reviews(bot: Bot, requests: list[Request]) -> None:
             assert not request.votes
 
 
-def _check_timers(requests: list[Request], stored: Stored) -> None:
+def _check_timers(requests: list[Request], stored: Stored, summed: set[RequestId]) -> None:
+    """Assert that what is owed is stored; summing up changes nothing, and is owed once."""
     owed = {
         f"{kind}:{request.id}": moment(due_ms(due))
         for request in requests
         for kind, due in timers(request).items()
+        if kind is not Timer.SUM or request.id not in summed
     }
     assert {id_: moment(due_ms(due)) for id_, due in stored.timers.items()} == owed
 

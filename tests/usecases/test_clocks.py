@@ -166,7 +166,7 @@ async def test_the_end_is_counted_from_the_start(bot: Bot) -> None:
     assert (await bot.now(request)).grant.state is GrantState.EXPIRING
     assert await bot.works(token)
     await bot.pass_(minutes=5)
-    assert (await bot.kinds(request))[-1] is e.Ended
+    assert (await bot.kinds(request))[-2:] == [e.Ended, e.UsageSummed]
     assert not await bot.works(token)
 
 

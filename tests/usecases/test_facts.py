@@ -155,3 +155,28 @@ async def test_why_says_what_would_come_of_it_and_records_nothing(
     with pytest.raises(NotAllowed):
         await bot.requests.why(Wish(bundle="read"), by=GUS)
     assert list(store.requests()) == []
+
+
+async def test_a_condition_that_fails_is_told_to_operators_whenever_it_is_decided_on(
+    bot: Bot,
+) -> None:
+    bot.policy = conditioned("bundle.labels.owner == 'x'")
+    denied = await bot.ask()
+    assert denied.state is RequestState.DENIED
+    [failure] = bot.failed
+    assert failure.one == f"rule {bot.policy.rules_of['read'][0].id}"
+    assert failure.why in denied.asked.reasons[0]
+    await bot.requests.why(Wish(bundle="read"), by=ANNA)
+    assert bot.failed == [failure, failure]
+    bot.policy = conditioned("request.reason != ''")
+    await bot.ask()
+    assert len(bot.failed) == 2
+
+
+async def test_one_that_fails_at_the_click_that_would_grant_is_told_too(bot: Bot) -> None:
+    bot.policy = conditioned("request.reason != ''", verdict=Verdict.REQUIRE)
+    waiting = await bot.ask()
+    bot.policy = conditioned("bundle.labels.owner == 'x'", verdict=Verdict.REQUIRE)
+    with pytest.raises(NotAllowed, match="cannot be decided"):
+        await bot.move(waiting, Approve(), by=BEN)
+    assert {each.one for each in bot.failed} == {"rule rule"}
