@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +19,7 @@ from bot.core.emergency import in_emergency
 from bot.core.errors import Invalid, Misconfigured, NotAllowed
 from bot.core.explaining import Explanation, explained, presumed_groups, supposed
 from bot.core.identity import person
+from bot.core.machine import Machine
 from bot.core.policy import Policy
 from bot.core.scopes import Bundle
 from bot.policy_files import (
@@ -119,6 +121,9 @@ def _tell_trials(trials: Sequence[Trial], never: Sequence[str], *, total: int) -
 @click.argument("bundle")
 @_policies
 @click.option("--user", default=_STRANGER, show_default=True, help="The Slack user id.")
+@click.option(
+    "--client", default="", help="The OAuth client that asks; without --user, for itself."
+)
 @click.option("--groups", default="", help="Groups that they are in, as a,b; lists count anyway.")
 @_duration
 @click.option("--reason", default="", help="What they write as their reason.")
@@ -139,9 +144,12 @@ def explain(bundle: str, *, folder: Path, as_json: bool, **given: Any) -> None:
     names = [name.strip() for name in given["groups"].split(",") if name.strip()]
     for name in names:
         _known("group", name, found.groups)
+    machine = Machine(client=given["client"], owner="") if given["client"] else None
+    is_service = machine is not None and given["user"] == _STRANGER
+    by = machine.actor if machine and is_service else person(given["user"], home=_HOME)
     facts = Facts(
         now=given["at"] or datetime.now(UTC),
-        groups=presumed_groups(found, given["user"], names),
+        groups=presumed_groups(found, by.id, names),
         active_grants=given["active_grants"],
         requests_today=given["requests_today"],
         auto_today=given["auto_today"],
@@ -149,14 +157,14 @@ def explain(bundle: str, *, folder: Path, as_json: bool, **given: Any) -> None:
     try:
         ask = supposed(
             chosen,
-            by=person(given["user"], home=_HOME),
+            by=by,
             duration=given["duration"],
             reason=given["reason"],
             ticket=given["ticket"],
         )
     except Invalid as problem:
         raise click.ClickException(str(problem)) from None
-    explanation = explained(ask, found, facts)
+    explanation = explained(replace(ask, machine=machine), found, facts)
     if as_json:
         click.echo(json.dumps(policy_tables.explanation_json(explanation, facts), indent=2))
     else:

@@ -38,7 +38,8 @@ def explanation_lines(found: Explanation, facts: Facts) -> Iterator[str]:
     """Yield an explanation, line by line."""
     ask, decision = found.ask, found.decision
     groups = ", ".join(sorted(facts.groups)) or "no group"
-    yield f"{ask.by.id} (in {groups}) asks for {ask.bundle.name} for {spell(ask.duration)}"
+    by = f"client {ask.machine.client} for " if ask.machine is not None else ""
+    yield f"{by}{ask.by.id} (in {groups}) asks for {ask.bundle.name} for {spell(ask.duration)}"
     yield f"at {facts.now.isoformat()}"
     yield f"{outcome_of(decision).upper()}: {decision.reasons[0]}"
     if isinstance(decision, NeedApproval):
@@ -107,6 +108,7 @@ def explanation_json(found: Explanation, facts: Facts) -> Mapping[str, Any]:
     chain = decision.chain if isinstance(decision, NeedApproval) else None
     return {
         "user": found.ask.by.id,
+        "client": found.ask.machine.client if found.ask.machine is not None else None,
         "groups": sorted(facts.groups),
         "bundle": found.ask.bundle.name,
         "duration": spell(found.ask.duration),

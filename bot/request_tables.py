@@ -11,6 +11,7 @@ from bot.core.durations import spell
 from bot.core.emergency import Emergency
 from bot.core.grant import Grant
 from bot.core.known import Known, Members
+from bot.core.machine import Machine
 from bot.core.policy import Group, Stage, groups_in
 from bot.core.request import Request, evolve, replay
 from bot.core.review import Review
@@ -34,6 +35,8 @@ def request_lines(history: Sequence[e.Event]) -> Iterator[str]:
     yield _line("request", f"{request.id}, {request.state}")
     yield _line("grant", _grant(request))
     yield _line("by", str(asked.by))
+    if asked.machine is not None:
+        yield from _machine_lines(asked.machine)
     yield _line("bundle", f"{asked.bundle} ({asked.title}), {asked.risk} risk")
     yield _line("scopes", _scopes(asked))
     start = f", from {asked.start_at.isoformat()}" if asked.start_at is not None else ""
@@ -67,6 +70,12 @@ def request_lines(history: Sequence[e.Event]) -> Iterator[str]:
         yield _line("token", f"{token.jti} until {ends}, signed with {token.kid}")
     for event in history:
         yield f"  {event.at.isoformat()}  {e.WIRE[type(event)]}  {event.by}{_details(event)}"
+
+
+def _machine_lines(machine: Machine) -> Iterator[str]:
+    yield _line("client", f"{machine.client}, owned by {machine.owner}, who could approve nothing")
+    code = f", code {machine.code}" if machine.code else ""
+    yield _line("", f"called from {machine.address}{code}")
 
 
 def _line(name: str, text: str) -> str:
@@ -296,6 +305,7 @@ def request_json(history: Sequence[e.Event]) -> Mapping[str, Any]:
         "request": request.id,
         "state": request.state,
         "by": str(asked.by),
+        "client": None if asked.machine is None else _machine_json(asked.machine),
         "bundle": asked.bundle,
         "scopes": [text.scope for text in asked.scopes],
         "duration": spell(asked.duration),
@@ -359,6 +369,15 @@ def request_json(history: Sequence[e.Event]) -> Mapping[str, Any]:
         ),
         "grant": None if grant is None else _grant_json(grant),
         "events": [json.loads(write_event(event)) for event in history],
+    }
+
+
+def _machine_json(machine: Machine) -> Mapping[str, Any]:
+    return {
+        "id": machine.client,
+        "owner": machine.owner,
+        "address": machine.address,
+        "code": machine.code,
     }
 
 

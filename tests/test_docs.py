@@ -98,3 +98,16 @@ def test_the_manifest_asks_for_no_scope_that_reads_messages():
     assert not [scope for scope in scopes if "history" in scope or "files" in scope]
     assert "chat:write.public" in scopes
     assert manifest["settings"]["socket_mode_enabled"]
+
+
+def test_every_test_that_the_page_of_attacks_names_is_there():
+    page = (ROOT / "docs" / "security.md").read_text("utf-8")
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", page)
+    assert len(named) > len(page.splitlines()) / 2
+    for file, name in named:
+        assert f"def {name}(" in (ROOT / file).read_text("utf-8"), f"{file}::{name}"
+    rows = [
+        line for line in page.splitlines() if line.startswith("| ") and "| Attack |" not in line
+    ]
+    for row in rows:
+        assert "::" in row or "Does not apply" in row, row

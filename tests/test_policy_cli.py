@@ -148,6 +148,15 @@ def test_a_case_that_is_wrong_itself_is_refused_with_its_place(folder, old, new,
     assert told in found.output
 
 
+def test_explain_knows_programs():
+    words = ("deploy-production", "--policies", SHIPPED, "--client", "ci", "--at", MORNING)
+    told = jit("explain", *words, "--duration", "1h", "--ticket", "OPS-1").output
+    assert "client ci for ci (in no group) asks for deploy-production for 1h" in told
+    assert "REQUIRE: rule ci-deploys-by-a-lead says require" in told
+    told = jit("explain", *words, "--user", "U0DAN", "--duration", "1h", "--json").output
+    assert (json.loads(told)["user"], json.loads(told)["client"]) == ("U0DAN", "ci")
+
+
 def test_explain_says_who_decides_and_what_every_condition_came_to():
     words = ("customer-export", "--policies", SHIPPED, "--groups", "security", "--at", MORNING)
     told = jit("explain", *words, "--duration", "30m").output

@@ -12,10 +12,13 @@ from bot.cli import main
 from bot.core.conditions import compile_condition
 from bot.core.errors import WrongState
 from bot.core.identity import grant_id
+from bot.core.machine import Machine
 from bot.core.moves import Approve, Narrow, RaiseConcern, Revoke, SignOff
 from bot.core.policy import Audited, Guardrail, Selector, Verdict
+from bot.request_tables import request_json, request_lines
 from bot.store.redis_server import PREFIX
 from bot.usecases.absences import Plan
+from tests.builders import requested
 from tests.usecases.bots import (
     ANNA,
     BEN,
@@ -255,6 +258,18 @@ async def test_it_tells_which_stages_were_skipped_and_what_audit_mode_would_have
     found = json.loads((await jit("show", request.id, "--json", url=redis_url)).output)
     assert found["optional_stages"] == [{"stage": "security", "asked": False, "why": why}]
     assert found["audit_mode"] == ["guardrail rail (audit) would have denied it"]
+
+
+def test_what_a_program_asked_says_whose_it_is_and_from_where_it_called():
+    machine = Machine(client="ci", owner="sre", address="10.0.0.7", code="AB-12")
+    asked = requested(by=machine.actor, machine=machine)
+    told = "\n".join(request_lines((asked,)))
+    assert "machine:ci" in told
+    assert "ci, owned by sre, who could approve nothing" in told
+    assert "called from 10.0.0.7, code AB-12" in told
+    found = request_json((asked,))
+    assert found["client"] == {"id": "ci", "owner": "sre", "address": "10.0.0.7", "code": "AB-12"}
+    assert request_json((requested(),))["client"] is None
 
 
 async def test_a_reviewer_reads_on_which_ways_it_went_and_under_which_policies(bot, redis_url):

@@ -237,7 +237,6 @@ class Lane(asyncio.Protocol):
         protocol, data, self._data = self._library(), self._data, b""
         self._transport.set_protocol(protocol)
         protocol.connection_made(self._transport)
-        self._transport.resume_reading()
         protocol.data_received(data)
 
     def _leave(self) -> None:

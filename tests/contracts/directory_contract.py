@@ -161,6 +161,14 @@ class DirectoryContract:
         with pytest.raises(Unavailable):
             await workspace.zones.zone(who("U0BEN"))
 
+    async def test_whose_an_address_is_if_they_may_use_the_bot(self, workspace: Workspace) -> None:
+        book = workspace.directory
+        assert await book.person("anna@acme.example") == who("U0ANNA")
+        for nobodys in ("gus@acme.example", "olga@acme.example", "nobody@acme.example", "anna", ""):
+            assert await book.person(nobodys) is None
+        await workspace.deactivate("U0ANNA")
+        assert await book.person("anna@acme.example") is None
+
     @pytest.mark.parametrize("channel", USABLE)
     async def test_a_channel_that_the_bot_can_post_to(
         self, workspace: Workspace, channel: str
@@ -181,6 +189,7 @@ class DirectoryContract:
             workspace.directory.groups_of(who("U0ANNA"), [BILLING], about=WHOEVER),
             workspace.directory.channel_problem("#general"),
             workspace.directory.email(who("U0ANNA")),
+            workspace.directory.person("anna@acme.example"),
         ):
             with pytest.raises(Unavailable):
                 await question

@@ -10,6 +10,7 @@ import pytest
 from bot.core import events as e
 from bot.core.errors import Unavailable
 from bot.core.identity import BOT, RequestId, person
+from bot.core.machine import Machine
 from bot.core.request import replay
 from bot.core.scopes import Delivery
 from bot.usecases.ports import Messenger, Receipt, Story
@@ -157,6 +158,15 @@ class MessengerContract:
         assert (message.channel, message.ts) == (stands.channel, stands.ts)
         assert message.channel == room.direct
         assert stands.digest
+
+    async def test_a_token_of_a_program_is_in_no_message(self, room: Room) -> None:
+        machine = Machine(client="ci", owner="owners")
+        for by in (ANNA, machine.actor):
+            asked = requested(by=by, channel="#access-requests", machine=machine)
+            history = (asked, *granted(asked, at=T0))
+            await show(room, a_story(*history, token=TOKEN), {})
+        assert await with_token(room) == []
+        assert any("ci" in each.text for each in await room.messages())
 
     async def test_a_token_only_enters_a_message_whose_receipt_was_kept(self, room: Room) -> None:
         story, receipts = a_story(*GRANTED, token=TOKEN), dict[str, Receipt]()

@@ -30,6 +30,7 @@ from bot.core.moves import (
     Narrow,
     Question,
     Remind,
+    Renew,
     Reveal,
     Revoke,
     Scrub,
@@ -402,6 +403,7 @@ def decided(request: Request, move: Move, by: Actor, minutes: float = 1) -> Requ
 
 
 LIVE = approved()
+BRIEF = decided(Request(asked=asked(token_max=timedelta(minutes=8))), Approve(), BEN)
 CLAIMABLE = waiting(claim_within=timedelta(minutes=20))
 PLANNED = waiting(start_at=T0 + timedelta(minutes=15))
 PENDING = Request(asked=asked())
@@ -425,6 +427,7 @@ ALLOWED = {
     (Scrub("G-AAAAAAAAAAAA.1"), "bot"),
     (Scrub("G-AAAAAAAAAAAA.1"), "requester"),
     (Reveal(), "requester"),
+    (Renew("G-AAAAAAAAAAAA.1"), "requester"),
     (Warn(), "bot"),
     (Extend(EXTENSION), "bot"),
     (End(), "bot"),
@@ -437,12 +440,13 @@ ALLOWED = {
     (Revoke(), "owner"),
     (Revoke(), "bot"),
 }
-WHEN = {Lapse: 61, End: 32, Start: 15, Forfeit: 21}
+WHEN = {Lapse: 61, End: 32, Start: 15, Forfeit: 21, Renew: 6}
 WHERE = {
     **dict.fromkeys((Approve, Deny, Cancel, Lapse), PENDING),
     **dict.fromkeys((Claim, Forfeit), CLAIMABLE),
     Start: PLANNED,
     SumUp: OVER,
+    Renew: BRIEF,
 }
 
 

@@ -20,7 +20,19 @@ from tests.drills.trap import Killed, Trap
 
 READS = {
     *("CLIENT", "EXISTS", "GET", "HELLO", "HGET", "HGETALL", "HVALS", "INFO", "LRANGE", "PING"),
-    *("SELECT", "TIME", "XRANGE", "ZCARD", "ZCOUNT", "ZRANGE", "ZREVRANGE"),
+    *(
+        "MGET",
+        "SELECT",
+        "TIME",
+        "XRANGE",
+        "XREAD",
+        "XREVRANGE",
+        "ZCARD",
+        "ZCOUNT",
+        "ZRANGE",
+        "ZRANGEBYSCORE",
+        "ZREVRANGE",
+    ),
 }
 _SCRIPTS = {
     hashlib.sha1(text.read_bytes()).hexdigest(): text.name.removesuffix(".lua")
@@ -119,6 +131,8 @@ class RedisProxy:
         keys, args = words[3 : 3 + count], words[3 + count :]
         if script == "commit":
             return f"commit {self._committed(keys[3], args)}"
+        if script == "use":
+            return "use"  # counts, of many requests at once
         if script == "claim":
             return await self._claimed(keys[0], only=args[2])
         name = f" {args[3].decode()}" if script == "keep" else ""

@@ -8,29 +8,24 @@ from pathlib import Path
 import aiohttp
 import pytest
 import structlog
+import yaml
 
 from bot.keyring import make_key
 from bot.telemetry import configure_logging
 from tests.gateways import kinds
 from tests.gateways.gate import Gate, an_api
 from tests.journeys.policies import FILES
-from tests.journeys.town import Town, a_town
+from tests.journeys.town import BILLING, Town, a_town
 
-RESOURCES = """\
-version: 1
-resources:
-  https://billing.example:
-    title: Billing
-    scopes:
-      invoices:read: Read invoices
-      refunds:read: Read refunds
-      refunds:write: Make refunds
-      customers:read: See customers
-      vault:read: Read the vault
-      orders:write: Mend orders
-      ci:deploy: Deploy
-      logs:read: Read logs
-"""
+
+def declared() -> str:
+    """Return what declares the API of the journeys' bundles, with all scopes that these have."""
+    bundles = yaml.safe_load(FILES["bundles.yaml"])["bundles"].values()
+    scopes = {
+        scope for each in bundles if each.get("resource") == BILLING for scope in each["scopes"]
+    }
+    api = {"title": "Billing", "scopes": {scope: f"Do {scope}" for scope in sorted(scopes)}}
+    return yaml.safe_dump({"version": 1, "resources": {BILLING: api}})
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +33,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Policies, and a key: it takes a while to make."""
     folder = tmp_path_factory.mktemp("gateways")
     (folder / "policies").mkdir()
-    for name, text in {**FILES, "resources.yaml": RESOURCES}.items():
+    for name, text in {**FILES, "resources.yaml": declared()}.items():
         (folder / "policies" / name).write_text(text, "utf-8")
     make_key(folder / "keys", name="first")
     return folder

@@ -6,7 +6,7 @@ import pytest
 
 from tests.gateways.conftest import a_gate
 from tests.gateways.gate import X_JIT, Answer, Gate, a_fault
-from tests.journeys.town import ISSUER, JWT, granted
+from tests.journeys.town import ISSUER, JWT, granted, told
 
 pytestmark = pytest.mark.system
 KINDS = ["nginx", "caddy", "haproxy", "apache"]
@@ -16,6 +16,7 @@ ANNA = "person:T0DEMO:U0ANNA"
 DESCRIBED = f'resource_metadata="{ISSUER}/.well-known/oauth-protected-resource/billing.example"'
 # How long a gateway that keeps an answer may go on, and some time for a slow machine.
 STOPS_WITHIN_S = 5 + 3
+SUMMED_S = 30.0  # what a grant was used for is summed up once points that report late have done so
 
 
 async def a_token(town, what="read"):
@@ -126,6 +127,30 @@ async def test_hostile_headers_are_refused_like_any_other(town, gate: Gate):
         assert said.split(b" ", 2)[1] in (b"400", b"401"), said[:300]
         assert b"<script>" not in said
     assert gate.api.calls == []
+
+
+@every
+async def test_use_and_refusals_are_told_in_the_thread_of_the_grant(town, gate: Gate):
+    anna, ben = town.people("Anna", "Ben")
+    card, token = await granted(anna, "read", "to look at bill 4711", by=ben)
+    for _ in range(3):
+        assert (await gate.call("/invoices", token)).status == 200
+    assert (await gate.call("/refunds", token, method="POST")).status == 403
+    await told(
+        ben,
+        card,
+        "tried for `refunds:write`*, which it does not allow",
+        "from `127.0.0.1`  ·  seen by `forward-auth`",
+    )
+    assert await town.revokes(token) == 200
+    async with asyncio.timeout(STOPS_WITHIN_S):
+        while (await gate.call("/invoices", token)).status == 200:  # noqa: ASYNC110  as below
+            await asyncio.sleep(0.05)
+    times = "*Used*: `invoices:read` "
+    lines = await told(ben, card, times, "*never used*", timeout_s=SUMMED_S)
+    used = lines.partition(times)[2]
+    assert int(used.split(" ")[0]) >= 1  # what nginx keeps it asks once about
+    assert "`refunds:read`, `customers:read`" in lines
 
 
 @every

@@ -21,6 +21,17 @@ NAME = "https://jit.example"
 AUDIENCE = "https://billing.example"
 
 
+@asynccontextmanager
+async def listening(app: web.Application) -> AsyncIterator[str]:
+    """Serve somebody's `app` as aiohttp does it by itself, and give its URL."""
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    host, port = runner.addresses[0][:2]
+    yield f"http://{host}:{port}"
+    await runner.cleanup()
+
+
 def claims(**over: Any) -> dict[str, Any]:
     """Return the claims of a good token; those that are None are left out."""
     now = int(time.time())
@@ -119,13 +130,9 @@ class IssuerStandIn:
         app.router.add_get("/.well-known/jwks.json", self._keys)
         app.router.add_get("/v1/revocations", self._feed)
         app.router.add_post("/v1/usage", self._usage)
-        runner = web.AppRunner(app, shutdown_timeout=0.1)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        host, port = runner.addresses[0][:2]
-        self.url = f"http://{host}:{port}"
-        yield self
-        await runner.cleanup()
+        async with listening(app) as url:
+            self.url = url
+            yield self
 
     def options(self, **over: Any) -> dict[str, Any]:
         """Return what a guard of this issuer is told."""

@@ -3,12 +3,11 @@
 from contextlib import asynccontextmanager
 
 import pytest
-from aiohttp import web
+from aiohttp import ClientSession, web
 from multidict import CIMultiDict
 
 from bot.guard.aiohttp import CLAIMS, Guard
-from tests.guard.issuer import IssuerStandIn
-from tests.http.house import served
+from tests.guard.issuer import IssuerStandIn, listening
 
 READ, WRITE = "invoices:read", "invoices:write"
 
@@ -33,7 +32,7 @@ async def decorated(guard: Guard):
     app.cleanup_ctx.append(guard.running)
     app.router.add_get("/bills", guard.require(READ)(jti))
     app.router.add_post("/bills", guard.require(READ, WRITE)(jti))
-    async with served(app) as api:
+    async with listening(app) as url, ClientSession(url) as api:
         yield api
 
 
@@ -90,7 +89,7 @@ async def test_the_middleware_guards_what_needs_scopes_and_no_more(issuer, guard
     app.router.add_get("/healthz", alive)
     app.router.add_route("*", "/bills", jti)
     good = bearer(issuer.token())
-    async with served(app) as api:
+    async with listening(app) as url, ClientSession(url) as api:
         for method, path, headers, status in (
             ("GET", "/healthz", {}, 200),
             ("GET", "/bills", good, 200),

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from bot.guard import Forbidden, Guard, Refusal, Unauthorized, Unavailable
 from bot.keyring import Keyring
-from tests.guard.issuer import AUDIENCE, IssuerStandIn, by_key, claims, forged, part
+from tests.guard.issuer import AUDIENCE, IssuerStandIn, by_key, claims, forged, listening, part
 from tests.http.house import key
 
 JWKS, FEED = "/.well-known/jwks.json", "/v1/revocations"
@@ -374,15 +374,11 @@ async def test_an_issuer_that_talks_nonsense_is_no_issuer(answer) -> None:
 
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", nonsense)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    host, port = runner.addresses[0][:2]
-    silent = IssuerStandIn(url=f"http://{host}:{port}")
-    async with Guard(**silent.options()) as guard:
-        assert await outcome(guard, silent.token()) == 503
-        assert not guard._tasks[0].done()
-    await runner.cleanup()
+    async with listening(app) as url:
+        silent = IssuerStandIn(url=url)
+        async with Guard(**silent.options()) as guard:
+            assert await outcome(guard, silent.token()) == 503
+            assert not guard._tasks[0].done()
 
 
 async def test_the_secret_follows_no_redirect_and_stands_in_no_repr(issuer) -> None:

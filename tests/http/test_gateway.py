@@ -17,6 +17,7 @@ from bot.core.moves import Revoke
 from bot.core.scopes import ScopeText
 from bot.http.server import make_app
 from bot.keyring import Keyring
+from bot.usecases.tokens import hash_of
 from bot.usecases.use import Use, UseOutcome
 from tests.builders import ANNA, REQUEST
 from tests.http.house import APIS, ISSUER, House, key, served
@@ -327,6 +328,20 @@ async def test_a_token_works_up_to_its_end_and_no_cache_keeps_it_longer(
     assert seen == [*kept, *[(401, "no-store", None)] * 3]
     house.look()
     assert [(use.outcome, use.count) for use in house.log.uses[-1:]] == [(UseOutcome.ENDED, 3)]
+
+
+async def test_a_store_whose_clock_is_late_keeps_no_token_alive(
+    house: House, api: ClientSession
+) -> None:
+    token = await house.grant(lasts=10 * SECOND)
+    record = await house.tokens.find(hash_of(token))
+
+    async def late(_: Any) -> Any:
+        return record
+
+    house.tokens.find = late
+    house.clock.at += 10 * SECOND
+    assert (await ask(api, "scope=invoices:read", token))[0] == 401
 
 
 @pytest.mark.parametrize("cached_s", [0, 1, 30])

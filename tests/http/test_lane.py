@@ -190,6 +190,29 @@ async def test_what_comes_before_the_answer_waits_for_it(house: House) -> None:
     ]
 
 
+@pytest.mark.parametrize(("number", "padding"), [(400, 1), (2, lane.LONGEST)])
+async def test_much_that_comes_before_the_answer_is_answered_too(
+    house: House, number: int, padding: int
+) -> None:
+    token, find, go_on = await house.grant(), house.tokens.find, asyncio.Event()
+
+    async def later(hash_: Any) -> Any:
+        await go_on.wait()
+        return await find(hash_)
+
+    house.tokens.find = later
+    async with calling(house) as caller:
+        caller.sends(introspection(token))
+        await asyncio.sleep(0.02)
+        for _ in range(number):
+            caller.sends(forward_auth(token, f"X-A: {'a' * padding}"))
+        await asyncio.sleep(0.05)
+        go_on.set()
+        heard = [(await caller.hears())[0] for _ in range(number + 1)]
+        assert heard == [200] * (number + 1)
+        assert (await caller.asks(introspection(token)))[0] == 200
+
+
 async def test_head_and_body_may_come_apart(house: House) -> None:
     token = await house.grant()
     async with calling(house) as caller:

@@ -263,6 +263,17 @@ bundles:
     max_duration: 1h
     default_duration: 30m
     delegation: false
+  brief:
+    title: Read in short pieces
+    scopes: [pieces:read]
+    resource: https://brief.example
+    environment: staging
+    access: read
+    risk: low
+    owner: security
+    channel: "#access-requests"
+    max_duration: 1h
+    default_duration: 30m
   spare:
     title: Repair a spare
     scopes: [spares:write]
@@ -439,7 +450,7 @@ rules:
     decision: require
     chain: quickly
   - id: at-once
-    bundles: {name: [logs, vault, hidden, partners, five, idle, safe, fleeting]}
+    bundles: {name: [logs, vault, hidden, partners, five, idle, safe, fleeting, brief]}
     requesters: [engineers]
     decision: auto_approve
   - id: clients-at-once
@@ -487,7 +498,7 @@ version: 1
 clients:
   billing-api:
     secret_sha256: {sha256(SECRET.encode()).hexdigest()}
-    resources: [https://billing.example]
+    resources: [https://billing.example, https://brief.example]
   logs-api:
     secret_sha256: {sha256(OTHER_SECRET.encode()).hexdigest()}
     resources: [https://logs.example]
@@ -498,7 +509,17 @@ clients:
     reason: The pipeline asks by itself.
 """
 
+_RESOURCES = """\
+version: 1
+resources:
+  https://brief.example:
+    title: Pieces
+    scopes: {"pieces:read": Read pieces}
+    token_max: 4s
+"""
+
 FILES = {
+    "resources.yaml": _RESOURCES,
     "bundles.yaml": _BUNDLES,
     "groups.yaml": _GROUPS,
     "rules.yaml": _RULES,

@@ -13,8 +13,9 @@ from typing import Any
 
 import httpx
 import pytest
+from aiohttp import ClientSession
 
-from tests.http.house import served
+from tests.guard.issuer import listening
 from tests.journeys.policies import SECRET
 from tests.journeys.town import DIRECT, ISSUER, Town, granted
 
@@ -95,7 +96,7 @@ async def test_the_aiohttp_application_of_the_page_obeys_the_clicks(web_town) ->
     exec(AIOHTTP, page)  # it is our own page
     _, token = await granted(anna, "read", "to look at bill 4711", by=ben)
     headers = {"Authorization": f"Bearer {token}"}
-    async with served(page["app"]) as api:
+    async with listening(page["app"]) as url, ClientSession(url) as api:
         async with api.get("/bills") as answer:
             assert answer.status == 401
         async with api.get("/bills", headers=headers) as answer:

@@ -5,7 +5,9 @@ import pytest
 from bot.story import token_in
 from tests.journeys.changes import changes
 from tests.journeys.test_approving import entered
+from tests.journeys.test_machines import FOR_ANNA, asks, polls
 from tests.journeys.town import (
+    ACCESS,
     DEPLOY,
     DIRECT,
     JWT,
@@ -33,8 +35,8 @@ async def test_two_become_three_and_the_first_yes_counts(town, own):
     await becomes(ben, card, "1 more approval from `leads`")
     await changes(town, own, TWO, THREE)
     await cleo.clicks("approve", card)
-    card = await becomes(cleo, card, "1 more approval from `leads`")
-    assert "2 of 3 from `leads`: @Ben, @Cleo" in card.plain()
+    card = await becomes(cleo, card, "2 of 3 from `leads`: @Ben, @Cleo")
+    assert "1 more approval from `leads`" in card.plain()
     thread = await told(ben, card, "Today's policy asks for more", "2 of 3 for `leads`")
     assert "3 must approve, not 2" in thread
     assert "Of before the approval of @Ben counts" in thread
@@ -62,9 +64,9 @@ async def test_three_that_become_two_stay_three(town, own):
 async def test_a_group_that_may_ask_no_more_closes_it_at_the_click(town, own):
     anna, ben = town.people("Anna", "Ben")
     card = await asked(anna, "read", "to look at invoices", seen_by=ben)
-    those = "read, refund, alarm, urgent, sealed, spare, planned"
-    by_lead = f"bundles: {{name: [{those}]}}\n    requesters: [%s]"
-    await changes(town, own, by_lead % "engineers", by_lead % "security")
+    _, behind = (own / "policies" / "rules.yaml").read_text().split("- id: by-a-lead\n")
+    whose = behind.partition("    decision:")[0]
+    await changes(town, own, whose, whose.replace("engineers", "security"))
     await ben.clicks("approve", card)
     await answered(ben, "This request is closed: today's policy forbids it")
     card = await becomes(ben, card, "*Denied* by policy")
@@ -119,3 +121,30 @@ async def test_an_approval_with_changes_counts_in_the_chain_of_now(town, own):
     assert "1 more approval from `leads`" in card.plain()
     await dan.clicks("approve", card)
     await becomes(ben, card, "*Works* until")
+
+
+async def test_a_script_that_waits_goes_the_other_way_too_and_is_told_of_the_end(town, own):
+    ben, dan = town.people("Ben", "Dan")
+    handle = await asks(town, FOR_ANNA)
+    card = await ben.sees("pipeline asks by itself", channel=ACCESS)
+    one = "stages: [{name: lead, approvers: [leads]}]\n  anybody"
+    await changes(town, own, one, f"{TWO}\n  anybody")
+    held = polls(town, handle)
+    await ben.clicks("approve", card)
+    card = await becomes(ben, card, "1 more approval from `leads`")
+    await dan.clicks("approve", card)
+    status, said = await held
+    assert status == 200, said
+    assert await town.works(said["access_token"])
+
+
+async def test_a_script_reads_that_its_request_was_closed(town, own):
+    (ben,) = town.people("Ben")
+    held = polls(town, await asks(town, FOR_ANNA))
+    card = await ben.sees("pipeline asks by itself", channel=ACCESS)
+    read = "{name: [read]}\n    clients: [ci]"
+    await changes(town, own, read, read.replace("[read]", "[logs]"))
+    await ben.clicks("approve", card)
+    status, said = await held
+    assert (status, said["error"]) == (400, "access_denied")
+    await becomes(ben, card, "*Denied* by policy")

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from http import HTTPStatus
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -177,6 +178,7 @@ def a_setting(sandbox: Sandbox, redis_url: str, folder: Path, *, transport: str)
         port=0,
         log_level="debug",
         allow_private=frozenset({"127.0.0.1"}),
+        gateways=(ip_network("127.0.0.1"),),
         trackers=TrackerSettings(
             configured=frozenset({Tracker.URL}),
             ticket_url=sandbox.ticket_url,

@@ -32,6 +32,13 @@ def test_a_bundle_says_what_its_scopes_allow_in_the_words_of_the_api(tmp_path):
     assert [text.words for text in other.scopes] == ["", ""]
 
 
+def test_a_bundles_tokens_live_no_longer_than_the_api_wants(tmp_path):
+    found = loaded(tmp_path, bundles=OF_BILLING, resources=API).policy.bundles["billing-read"]
+    assert found.token_max == timedelta(hours=1)
+    other = loaded(tmp_path, bundles=BUNDLES, resources=API).policy.bundles["billing-read"]
+    assert other.token_max is None
+
+
 def test_a_bundles_own_words_come_first(tmp_path):
     own = OF_BILLING.replace("[invoices:read, refunds:read]", '{"invoices:read": See them all}')
     [text] = loaded(tmp_path, bundles=own, resources=API).policy.bundles["billing-read"].scopes

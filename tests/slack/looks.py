@@ -8,6 +8,7 @@ from datetime import timedelta
 from hypothesis import strategies as st
 
 from bot.core.identity import BOT
+from bot.core.machine import Machine
 from bot.core.moves import Approve, Deny, Revoke
 from bot.core.policy import Stage
 from bot.core.scopes import Delivery, Risk, ScopeText, Tracker
@@ -48,6 +49,14 @@ seen = st.builds(
     unknown=st.one_of(st.just(""), texts),
     watched=st.sampled_from([None, timedelta(minutes=1)]),
 )
+machines = st.builds(
+    Machine,
+    client=st.sampled_from(["ci", "c" * 63]),
+    owner=st.sampled_from(["owners", BEN.id]),
+    address=texts,
+    code=texts,
+    alarm=st.just("#alarms"),
+)
 one_lead = (Stage(name="lead", approvers=(group("leads"),)),)
 asks = st.builds(
     asked,
@@ -63,6 +72,7 @@ asks = st.builds(
     reason=texts,
     ticket=texts,
     seen=st.none() | seen,
+    machine=st.none() | st.none() | machines,
     left_out=st.integers(0, 3),
     scopes=scopes,
 )
