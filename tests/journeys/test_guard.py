@@ -17,7 +17,8 @@ from aiohttp import ClientSession
 
 from tests.guard.issuer import listening
 from tests.journeys.policies import SECRET
-from tests.journeys.town import DIRECT, ISSUER, Town, granted
+from tests.journeys.test_use import SUMMED_S
+from tests.journeys.town import DIRECT, ISSUER, Town, granted, told
 
 PAGE = (Path(__file__).parents[2] / "docs" / "guard.md").read_text("utf-8")
 FASTAPI, MIDDLEWARE, AIOHTTP = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
@@ -87,6 +88,28 @@ async def test_the_fastapi_application_of_the_page_obeys_the_clicks(web_town, tm
         async with asyncio.timeout(3):
             while not await answers(api, ENDED, token):  # noqa: ASYNC110  # as above
                 await asyncio.sleep(0.05)
+
+
+async def test_what_the_api_saw_is_told_in_the_thread(web_town, tmp_path) -> None:
+    anna, ben = web_town.people("Anna", "Ben")
+    card, token = await granted(anna, "read", "to look at bill 4711", by=ben)
+    headers = {"Authorization": f"Bearer {token}"}
+    async with uvicorn(web_town, tmp_path) as api:
+        for _ in range(3):
+            assert (await api.get("/bills", headers=headers)).status_code == 200
+        assert await answers(api, NO_SCOPE, token)
+        await told(ben, card, "tried for `invoices:write`*, which it does not allow")
+        assert (await anna.clicks("end_now", await anna.sees(token, channel=DIRECT))).ok
+        await told(
+            ben,
+            card,
+            "*Used*: `invoices:read` 3 times; *never used*: `refunds:read`, `customers:read`",
+            timeout_s=SUMMED_S,
+        )
+        async with asyncio.timeout(3):
+            while not await answers(api, ENDED, token):  # noqa: ASYNC110  # it tells nobody
+                await asyncio.sleep(0.05)
+        await told(ben, card, "tried after its end* for `invoices:read`")
 
 
 @pytest.mark.usefixtures("environment")
