@@ -1,4 +1,4 @@
-"""Every block of docs/machines.md, run as it stands against the demo."""
+"""Every block of docs/script.md and docs/service.md, run as it stands against the demo."""
 
 import asyncio
 import os
@@ -13,12 +13,15 @@ from tests.system.conftest import SECRETS, Demo, program
 
 pytestmark = pytest.mark.system
 
-PAGE = (Path(__file__).parents[2] / "docs" / "machines.md").read_text("utf-8")
-BLOCKS = re.findall(r"^```(sh|python)\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+PAGES = [Path(__file__).parents[2] / "docs" / name for name in ("script.md", "service.md")]
+FENCED = re.compile(r"^```(sh|python)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+BLOCKS = [block for page in PAGES for block in FENCED.findall(page.read_text("utf-8"))]
 WORDS = {"sh": ("bash", "-eu", "-c"), "python": (sys.executable, "-c")}
 
 
-def test_the_page_has_blocks_of_both_kinds():
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_page_has_blocks(page):
+    assert FENCED.findall(page.read_text("utf-8"))
     assert {language for language, _ in BLOCKS} == set(WORDS)
 
 
