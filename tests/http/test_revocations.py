@@ -220,14 +220,13 @@ async def test_those_who_wait_cost_the_store_nothing(redis) -> None:
 
     async with served(make_app(house.parts())) as api:
         cursor = (await told(api))["cursor"]
-        alone = await commands(2.5)
         waiting = [asyncio.create_task(feed(api, since=cursor, wait_s=20)) for _ in range(90)]
         await asyncio.sleep(0.5)
-        crowded = await commands(2.5)
+        asked = await commands(2.5)
         for task in waiting:
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
-    assert crowded <= alone + 1
+    assert asked < 10  # the one follower's, a second each, whoever waits
 
 
 async def test_stopping_does_not_wait_for_those_who_wait(house: House) -> None:
