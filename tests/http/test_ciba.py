@@ -16,7 +16,7 @@ from bot.http.server import make_app, make_runner
 from bot.http.token import CIBA
 from bot.usecases import pacing, waiting
 from bot.usecases.counts import WAITING_AT_MOST
-from bot.usecases.machines import AGAIN_WITHIN, FETCH_WITHIN
+from bot.usecases.machines import AGAIN_WITHIN, FETCH_WITHIN, Poll
 from tests.http.house import ISSUER, House, basic, served
 from tests.http.machines import MINUTE, SECRET, a_client, a_rail, machine_policy
 from tests.http.test_token import refused
@@ -423,6 +423,35 @@ async def test_also_of_two_replicas(each_house, monkeypatch):
             assert refused(await poll(each, handle)) == (400, "invalid_grant")
 
 
+async def test_who_is_beaten_to_it_gets_nothing(house, impatient):
+    handle = await asked(impatient)
+    await move(house, handle, Approve())
+    client, commit, won = house.clients["ci"], house.ledger.commit, []
+
+    async def beaten(change):
+        house.ledger.commit = commit
+        won.append(await house.machines().poll(client, handle))
+        return await commit(change)
+
+    house.ledger.commit = beaten
+    lost = await house.machines().poll(client, handle)
+    assert (type(won[0]).__name__, lost) == ("Handed", Poll.WAITS)
+
+
+async def test_live_grants_are_counted_for_the_client_whomever_it_names(house, impatient):
+    bundle = house.policy.bundles["deploy"]
+    few = replace(bundle, limits=replace(bundle.limits, active_per_user=1))
+    house.policy = replace(house.policy, bundles={**house.policy.bundles, "deploy": few})
+    for hint, by in (("anna@acme.example", BEN), ("ben@acme.example", CLEO)):
+        handle = await asked(impatient, login_hint=hint)
+        await move(house, handle, Approve(), by=by)
+        said = await poll(impatient, handle)
+        if hint == "anna@acme.example":
+            assert said[0] == 200
+    assert refused(said) == (400, "access_denied")
+    assert "1 is the limit" in said[1]["error_description"]
+
+
 async def test_whoever_lost_the_answer_gets_the_same_token_for_a_moment(house, impatient):
     handle = await asked(impatient)
     await move(house, handle, Approve())
@@ -509,7 +538,8 @@ async def test_the_newer_of_two_polls_waits(house, impatient):
     older = asyncio.create_task(poll(impatient, handle, wait=20))
     await asyncio.sleep(0.2)
     newer = asyncio.create_task(poll(impatient, handle, wait=20))
-    assert refused(await older) == (400, "authorization_pending")
+    async with asyncio.timeout(5):
+        assert refused(await older) == (400, "authorization_pending")
     await move(house, handle, Approve())
     assert (await newer)[0] == 200
 
