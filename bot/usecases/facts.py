@@ -1,11 +1,13 @@
 """What a decision must know: looked up only so far as the policy reads it."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
 from bot.core.account import DAY, account_of_person, auto_approved
 from bot.core.decision import Facts
+from bot.core.events import Requested
 from bot.core.identity import Actor, RequestId
 from bot.core.machine import Machine
 from bot.core.policy import Policy
@@ -85,6 +87,32 @@ class FactFinder:
         if bundle is None or id_ is None:
             return None
         return await self._tickets.seen(bundle, id_, by=who)
+
+    async def about_again(
+        self, asked: Requested, policy: Policy, *, now: datetime, ticket: str | None = None
+    ) -> Facts:
+        """Return what `policy` must know to decide again about what is asked for, or was granted.
+
+        It does not count against itself.
+
+        Args:
+            now, ticket: As for `about`.
+
+        Raises:
+            Invalid, Unavailable: See `about`.
+        """
+        facts = await self.about(
+            asked.by,
+            asked.bundle,
+            policy,
+            now=now,
+            besides=(asked.request, asked.extends),
+            ticket=ticket,
+            machine=asked.machine,
+            decided_for=asked.decided_for(now),
+        )
+        # What policy approved by itself was counted when it did.
+        return facts if asked.stages else replace(facts, auto_today=0)
 
     async def _requests(self, who: Actor, since: datetime) -> Sequence[Request] | None:
         """Return the requests of `who` since then, None if there are too many to see them all."""

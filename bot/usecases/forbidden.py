@@ -71,14 +71,7 @@ class Forbidden:
         try:
             await self._gate.admit_requester(request)
             policy = judged_by(self._policy(), asked.bundle, asked.emergency)
-            facts = await self._facts.about(
-                asked.by,
-                asked.bundle,
-                policy,
-                now=now,
-                besides=(asked.request, asked.extends),
-                machine=asked.machine,
-            )
+            facts = await self._facts.about_again(asked, policy, now=now)
         except NotAllowed as problem:
             return Judged(request=request, forbidden=str(problem))
         except Unavailable as problem:

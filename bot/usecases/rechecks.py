@@ -1,7 +1,7 @@
 """Requests that wait, under the policy of this moment: decided again before somebody's move."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NoReturn
 
@@ -130,18 +130,7 @@ class Rechecks:
             Unavailable: Something could not be looked up.
         """
         asked = request.asked
-        facts = await self._facts.about(
-            asked.by,
-            asked.bundle,
-            policy,
-            now=now,
-            besides=(asked.request, asked.extends),
-            ticket=ticket,
-            machine=asked.machine,
-            decided_for=asked.decided_for(now),
-        )
-        if not asked.stages:  # what policy approved by itself was counted when it did
-            facts = replace(facts, auto_today=0)
+        facts = await self._facts.about_again(asked, policy, now=now, ticket=ticket)
         decision: Decision = decided_again(asked, policy, facts)
         self._desk.note_failures(decision, bundle=asked.bundle)
         if asked.extends is not None and not isinstance(decision, Reject):

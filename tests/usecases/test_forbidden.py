@@ -10,6 +10,7 @@ from bot.core.conditions import compile_condition
 from bot.core.identity import BOT
 from bot.core.moves import SignOff
 from bot.core.policy import Guardrail, Selector, Verdict
+from bot.core.scopes import Limits
 from bot.usecases.forbidden import Forbidden
 from bot.usecases.ports import Standing
 from tests.usecases.bots import (
@@ -46,6 +47,13 @@ async def test_what_is_allowed_still_is_left_alone(either):
     judged = await forbidden(either).judge()
     assert {each.request.id for each in judged} >= {request.id}
     assert [(each.forbidden, each.unknown) for each in judged] == [("", ""), ("", "")]
+
+
+async def test_the_approval_that_reached_the_cap_is_not_forbidden_by_it(either):
+    either.policy = on_shelf("auto", limits=Limits(auto_per_day=1))
+    await either.granted("auto")
+    [judged] = await forbidden(either).judge()
+    assert (judged.forbidden, judged.unknown) == ("", "")
 
 
 @pytest.mark.parametrize(
