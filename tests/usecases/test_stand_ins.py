@@ -12,10 +12,13 @@ from bot.core import events as e
 from bot.core.absence import LONGEST, Absence
 from bot.core.errors import Conflict, Invalid, NotAllowed, NotFound, Unavailable
 from bot.core.identity import Actor, Kind, person
+from bot.core.machine import Machine
 from bot.core.moves import Approve, Deny, Narrow, Question, RaiseConcern, Revoke, SignOff
+from bot.core.permission import why_not
 from bot.core.policy import Group, Share, Stage, Verdict
 from bot.core.request import Request, Vote
 from bot.core.states import RequestState
+from bot.core.voices import Voice, with_a_say
 from bot.usecases.absences import Plan
 from bot.usecases.ports import Receipt, Standing, Story
 from tests.usecases.bots import (
@@ -281,6 +284,37 @@ async def test_the_place_of_whoever_asks_is_lent_to_nobody(bot: Bot) -> None:
     request = await bot.ask(by=BEN)
     with pytest.raises(NotAllowed, match="not an approver of this request now"):
         await bot.move(request, Approve(), by=FINN)
+
+
+@pytest.mark.parametrize("owner", ["owners", DAN.id])
+async def test_the_place_of_who_answers_for_a_client_is_lent_to_nobody(
+    bot: Bot, owner: str
+) -> None:
+    await leaves(bot, BEN, FINN)
+    await leaves(bot, DAN, FINN)
+    request = await bot.ask("two")
+    machine = Machine(client="pipeline", owner=owner)
+    asked = replace(request, asked=replace(request.asked, machine=machine))
+    voices = await bot.absences.voices(FINN, asked, bot.policy)
+    speaking = with_a_say(asked, FINN, voices)
+    assert [voice.on_behalf_of for voice in speaking] == [BEN]
+    everybody = with_a_say(request, FINN, await bot.absences.voices(FINN, request, bot.policy))
+    assert [voice.on_behalf_of for voice in everybody] == [BEN, DAN]
+
+
+async def test_who_answers_for_a_client_acts_for_nobody_and_is_not_said_to(bot: Bot) -> None:
+    await leaves(bot, BEN, FINN)
+    request = await bot.ask()
+    machine = Machine(client="pipeline", owner=FINN.id)
+    asked = replace(request, asked=replace(request.asked, machine=machine))
+    away = await bot.absences.now()
+    missing = await bot.gate.missing(asked, bot.policy, away)
+    assert missing.cannot == {ANNA.id, FINN.id}
+    assert FINN.id not in await bot.gate.who_can_act(asked, bot.policy, away)
+    case = replace(bot.desk.circumstances(), lent=(Voice(frozenset({"leads"}), BEN),))
+    assert why_not(asked, Approve(), by=FINN, case=case) == (
+        "you answer for the client that asks; somebody else must decide"
+    )
 
 
 async def test_what_is_lent_is_not_passed_on(bot: Bot) -> None:
