@@ -202,7 +202,8 @@ class MemoryChanges:
         log = self._store.log
         if cursor and len(log) <= int(cursor) and wait:
             try:
-                await asyncio.wait_for(self._store.more_log.wait(), wait.total_seconds())
+                async with asyncio.timeout(wait.total_seconds()):
+                    await self._store.more_log.wait()
             except TimeoutError:
                 return cursor, frozenset()
         first = int(cursor) if cursor else len(log)

@@ -114,8 +114,8 @@ class WaitingRoom:
                 self._occupied.clear()
 
     async def run(self) -> None:
-        """Follow the log while anybody waits, until cancelled."""
-        while True:
+        """Follow the log while anybody waits, until `stop`."""
+        while not self.closed:
             try:
                 await self._occupied.wait()
                 await self._follow()
@@ -127,7 +127,7 @@ class WaitingRoom:
         """Wake whoever waits for what changes; return when nobody waits any more."""
         cursor, _ = await self._changes.after("", wait=timedelta(0))
         self._wake_all()  # they may have looked before that
-        while self._seats:
+        while self._seats and not self.closed:
             cursor, changed = await self._changes.after(cursor, wait=FOLLOW)
             for request in changed & self._seats.keys():
                 self._seats[request].wake()
@@ -135,6 +135,7 @@ class WaitingRoom:
     def stop(self) -> None:
         """Let nobody wait any more."""
         self.closed = True
+        self._occupied.set()
         self._wake_all()
 
     def _wake_all(self) -> None:
