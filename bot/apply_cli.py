@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from bot.cli_kinds import json_option, policies_option
 from bot.config import Settings, read_settings
 from bot.core.errors import BotError, Misconfigured, Refused
 from bot.slack.api import SlackError
@@ -21,16 +22,8 @@ from bot.wiring import Ground, build, ground
 @click.command()
 @click.option("--revoke-denied", is_flag=True, help="End live grants that the policy forbids.")
 @click.option("--dry-run", is_flag=True, help="Only say which.")
-@click.option(
-    "--policies",
-    "folder",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("policies"),
-    envvar="JIT_POLICIES",
-    show_default=True,
-    help="The folder of policy files.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+@policies_option
+@json_option
 def apply(folder: Path, *, revoke_denied: bool, dry_run: bool, as_json: bool) -> None:
     """Decide about live grants again, and end those that the files in force now forbid.
 

@@ -1,7 +1,8 @@
-"""What people write after options: lengths and times."""
+"""What commands share: kinds of values that people write, and options that mean the same."""
 
 from datetime import MAXYEAR, MINYEAR, datetime, timedelta
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import click
 
@@ -37,3 +38,20 @@ class Time(click.ParamType[datetime]):
         if not MINYEAR < at.year < MAXYEAR:  # other zones need a day more on both sides
             self.fail(f"{value!r} is out of range")
         return at
+
+
+FOLDER: Final = click.Path(path_type=Path, file_okay=False)
+
+folder_argument = click.argument(
+    "folder", type=FOLDER, default=Path("policies"), envvar="JIT_POLICIES"
+)
+policies_option = click.option(
+    "--policies",
+    "folder",
+    type=FOLDER,
+    default=Path("policies"),
+    envvar="JIT_POLICIES",
+    show_default=True,
+    help="The folder of policy files.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from bot.cli_kinds import json_option
 from bot.core.errors import BotError, Refused
 from bot.core.request import Request
 from bot.core.selecting import Selection
@@ -39,12 +40,9 @@ def _selecting(command: F) -> F:
     return command
 
 
-AS_JSON = click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
-
-
 @grants_group.command("list")
 @_selecting
-@AS_JSON
+@json_option
 def grants_list(*, person: str, client: str, bundle: str, resource: str, as_json: bool) -> None:
     """Say what is live; all of it, or what all of the options hold for."""
     selection = Selection(person=person, client=client, bundle=bundle, resource=resource)
@@ -66,7 +64,7 @@ async def _list(selection: Selection, *, as_json: bool) -> int:
 @_selecting
 @click.option("--reason", default="", help="Told in the threads, and kept.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@AS_JSON
+@json_option
 def grants_revoke(
     *, person: str, client: str, bundle: str, resource: str, reason: str, yes: bool, as_json: bool
 ) -> None:

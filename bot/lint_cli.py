@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import click
 
-from bot.cli_kinds import Time
+from bot.cli_kinds import FOLDER, Time, folder_argument, json_option
 from bot.core.errors import BotError, Misconfigured
 from bot.core.replaying import Shift
 from bot.lint_tables import comparison_json, comparison_lines, lint_json, lint_lines
@@ -25,19 +25,17 @@ from bot.stored import BROKEN, broken
 INSTALL: Final = 'pip install "jit-access-bot[lint]"'
 # The audience of bundles that name none matters to no decision.
 _RESOURCE: Final = "https://jit.example"
-_FOLDER: Final = click.Path(path_type=Path, file_okay=False)
 _FILE: Final = click.Path(path_type=Path, dir_okay=False)
-_as_json = click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 _at = click.option("--at", type=Time(), help="From when on it may be asked; left out, now.")
 
 
 @click.command()
-@click.argument("folder", type=_FOLDER, default=Path("policies"), envvar="JIT_POLICIES")
+@folder_argument
 @click.option("--members", type=_FILE, help='Who is in groups, as JSON: {"sre": ["U012AB3CD"]}.')
 @click.option("--usage", type=_FILE, help="Which scopes are used: `jit report usage --json`.")
 @click.option("--strict", is_flag=True, help="Warnings fail, too.")
 @_at
-@_as_json
+@json_option
 def lint(
     folder: Path,
     *,
@@ -81,10 +79,10 @@ def code_of(found: Linted, *, strict: bool) -> int:
 
 
 @click.command()
-@click.argument("old", type=_FOLDER)
-@click.argument("new", type=_FOLDER, default=Path("policies"), envvar="JIT_POLICIES")
+@click.argument("old", type=FOLDER)
+@click.argument("new", type=FOLDER, default=Path("policies"), envvar="JIT_POLICIES")
 @_at
-@_as_json
+@json_option
 def compare(old: Path, new: Path, *, at: datetime | None, as_json: bool) -> None:
     """Say for which bundles the files in NEW are looser or stricter than those in OLD.
 

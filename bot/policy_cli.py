@@ -12,7 +12,7 @@ from typing import Any, Final
 import click
 
 from bot import policy_tables
-from bot.cli_kinds import Length, Time
+from bot.cli_kinds import Length, Time, folder_argument, json_option, policies_option
 from bot.config import missing_trackers, read_trackers
 from bot.core.decision import Facts
 from bot.core.emergency import in_emergency
@@ -39,24 +39,6 @@ _RESOURCE: Final = "https://jit.example"
 _HOME: Final = "T0"
 _STRANGER: Final = "U0SOMEBODY"
 
-_folder = click.argument(
-    "folder",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("policies"),
-    envvar="JIT_POLICIES",
-)
-_policies = click.option(
-    "--policies",
-    "folder",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("policies"),
-    envvar="JIT_POLICIES",
-    show_default=True,
-    help="The folder of policy files.",
-)
-_as_json = click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
-
-
 _COUNT: Final = click.IntRange(min=0)
 _at = click.option("--at", type=Time(), help="When it is asked; left out, now.")
 _break_glass = click.option("--break-glass", is_flag=True, help="In an emergency.")
@@ -69,8 +51,8 @@ def policy() -> None:
 
 
 @policy.command()
-@_folder
-@_as_json
+@folder_argument
+@json_option
 def check(folder: Path, *, as_json: bool) -> None:
     """Say everything that is wrong with the files in FOLDER; exit code 1 if anything is."""
     found = _read(folder, as_json=as_json)
@@ -86,8 +68,8 @@ def check(folder: Path, *, as_json: bool) -> None:
 
 
 @policy.command()
-@_folder
-@_as_json
+@folder_argument
+@json_option
 @click.option("--require-coverage", is_flag=True, help="Fail if a rule is reached by no case.")
 def test(folder: Path, *, as_json: bool, require_coverage: bool) -> None:
     """Try the cases in FOLDER/tests; exit code 1 if one gets what it does not expect."""
@@ -119,7 +101,7 @@ def _tell_trials(trials: Sequence[Trial], never: Sequence[str], *, total: int) -
 
 @policy.command()
 @click.argument("bundle")
-@_policies
+@policies_option
 @click.option("--user", default=_STRANGER, show_default=True, help="The Slack user id.")
 @click.option(
     "--client", default="", help="The OAuth client that asks; without --user, for itself."
@@ -133,7 +115,7 @@ def _tell_trials(trials: Sequence[Trial], never: Sequence[str], *, total: int) -
 @click.option("--requests-today", type=_COUNT, default=0, help="Their requests of 24 hours.")
 @click.option("--auto-today", type=_COUNT, default=0, help="Of these, approved by policy itself.")
 @_break_glass
-@_as_json
+@json_option
 def explain(bundle: str, *, folder: Path, as_json: bool, **given: Any) -> None:
     """Say what somebody who asks for BUNDLE would get, and how every rule fares."""
     found = _read(folder, as_json=as_json)
@@ -172,7 +154,7 @@ def explain(bundle: str, *, folder: Path, as_json: bool, **given: Any) -> None:
 
 
 @policy.command()
-@_policies
+@policies_option
 @click.option(
     "--who",
     multiple=True,
@@ -182,7 +164,7 @@ def explain(bundle: str, *, folder: Path, as_json: bool, **given: Any) -> None:
 @_duration
 @_at
 @_break_glass
-@_as_json
+@json_option
 def simulate(
     *,
     folder: Path,
@@ -232,7 +214,7 @@ def _row(found: Policy, text: str) -> tuple[str, frozenset[str]]:
 
 
 @policy.command()
-@_folder
+@folder_argument
 @click.option("--write", is_flag=True, help=f"Write it to FOLDER/{SCHEMA_FILE}.")
 def schema(folder: Path, *, write: bool) -> None:
     """Print the JSON Schema of policy files, for editors."""

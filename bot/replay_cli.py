@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import click
 
+from bot.cli_kinds import FOLDER, json_option
 from bot.core.durations import spell
 from bot.core.errors import Misconfigured
 from bot.core.events import Event
@@ -19,20 +20,19 @@ from bot.stored import answered, the_log, the_store
 
 # The audience of bundles that name none matters to no decision.
 _RESOURCE: Final = "https://jit.example"
-_FOLDER: Final = click.Path(path_type=Path, file_okay=False)
 
 
 @click.command()
-@click.argument("old", type=_FOLDER, required=False)
+@click.argument("old", type=FOLDER, required=False)
 @click.option(
-    "--against", type=_FOLDER, required=True, help="The folder of policy files to be tried."
+    "--against", type=FOLDER, required=True, help="The folder of policy files to be tried."
 )
 @click.option(
     "--requests",
     type=click.Path(path_type=Path, dir_okay=False),
     help="What `jit log export` printed; left out, the log in REDIS_URL.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+@json_option
 def replay(old: Path | None, against: Path, requests: Path | None, *, as_json: bool) -> None:
     """Say which past requests would be decided otherwise by the files of --against.
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import click
 
+from bot.cli_kinds import json_option, policies_option
 from bot.core.durations import read_duration
 from bot.core.errors import Misconfigured
 from bot.core.events import UsageSummed
@@ -56,16 +57,8 @@ def report_group() -> None:
     help="How many of a bundle's last grants with data count, and a proposal needs.",
 )
 @click.option("--propose", is_flag=True, help="Print the change to the policy files, as a patch.")
-@click.option(
-    "--policies",
-    "folder",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("policies"),
-    envvar="JIT_POLICIES",
-    show_default=True,
-    help="The folder of policy files.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+@policies_option
+@json_option
 def usage(
     bundle: str | None,
     since: datetime | None,

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import click
 
+from bot.cli_kinds import json_option
 from bot.core.errors import NotFound
 from bot.core.events import Event, Requested
 from bot.core.identity import RequestId, is_request_id, request_of
@@ -20,7 +21,7 @@ def request_group() -> None:
 
 @request_group.command()
 @click.argument("id_", metavar="ID")
-@click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+@json_option
 def show(id_: str, *, as_json: bool) -> None:
     """Say all that is known of request or grant ID, from REDIS_URL.
 
