@@ -1,4 +1,3 @@
-import logging
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -7,15 +6,14 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-import structlog
 import yaml
 
 from bot.keyring import make_key
-from bot.telemetry import configure_logging
 from tests.gateways import kinds
 from tests.gateways.gate import Gate, an_api
 from tests.journeys.policies import FILES
 from tests.journeys.town import BILLING, Town, a_town
+from tests.logs import logged
 
 
 def declared() -> str:
@@ -74,12 +72,5 @@ async def gate(request, town: Town, place: Path) -> AsyncIterator[Gate]:
 @pytest.fixture(autouse=True)
 def log_lines() -> Iterator[StringIO]:
     """What the bot logs; shown where a test fails."""
-    root, stream = logging.getLogger(), StringIO()
-    handlers, level = root.handlers[:], root.level
-    configure_logging("debug", stream)
-    yield stream
-    print(stream.getvalue())  # noqa: T201  # pytest keeps it for the report
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    logging.captureWarnings(capture=False)
-    structlog.reset_defaults()
+    with logged() as stream:
+        yield stream

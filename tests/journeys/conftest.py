@@ -1,16 +1,14 @@
-import logging
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from io import StringIO
 from pathlib import Path
 
 import pytest
-import structlog
 
 from bot.keyring import make_key
-from bot.telemetry import configure_logging
 from tests.journeys.policies import FILES
 from tests.journeys.town import Town, a_town
+from tests.logs import logged
 
 _TOP = 'version: 1\nadmin_channel: "#general"\n'
 
@@ -51,12 +49,5 @@ async def web_town(redis, redis_url, folder) -> AsyncIterator[Town]:
 @pytest.fixture(autouse=True)
 def log_lines() -> Iterator[StringIO]:
     """What is logged at debug level, as `jit serve` writes it; shown where a test fails."""
-    root, stream = logging.getLogger(), StringIO()
-    handlers, level = root.handlers[:], root.level
-    configure_logging("debug", stream)
-    yield stream
-    print(stream.getvalue())  # noqa: T201  # pytest keeps it for the report
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    logging.captureWarnings(capture=False)
-    structlog.reset_defaults()
+    with logged() as stream:
+        yield stream
