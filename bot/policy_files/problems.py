@@ -30,7 +30,12 @@ class Problem:
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
-        return ": ".join(part for part in (place, self.path, self.what) if part)
+        return _printable(": ".join(part for part in (place, self.path, self.what) if part))
+
+
+def _printable(text: str) -> str:
+    """Return `text` with what cannot be printed escaped: libraries repeat what a file holds."""
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
 
 
 def dotted(path: Path) -> str:

@@ -223,6 +223,10 @@ def test_the_right_files_are_right(tmp_path):
             "13:23: {at}.ticket.pattern: '(' is not an RE2 pattern: missing ): (",
         ),
         (
+            r'ticket: {pattern: ")\x1f", example: a}',
+            r"13:23: {at}.ticket.pattern: ')\x1f' is not an RE2 pattern: unexpected ): )\x1f",
+        ),
+        (
             'ticket: {pattern: "(?=a)a", example: a}',
             (
                 "13:23: {at}.ticket.pattern: '(?=a)a' is not"
